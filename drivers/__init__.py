@@ -1,0 +1,1 @@
+"""Links, instruments, the analog board and its emulator."""

@@ -1,0 +1,1 @@
+"""The application on the bench of a group that computes on analog processor boards."""

@@ -1,0 +1,1 @@
+"""Studies: experiments over many boards, arms and seeds."""

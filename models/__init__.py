@@ -1,0 +1,1 @@
+"""Chip models and their kernels, networks and training."""

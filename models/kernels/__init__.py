@@ -1,0 +1,1 @@
+"""The ordered multiply: reference and compiled kernels."""
