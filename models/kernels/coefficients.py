@@ -1,0 +1,85 @@
+"""From chip parameters and a schedule to what a kernel needs: charges, folded weights and factors for one slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.values import Schedule
+from models.parameters import ChipParameters, Floats
+
+_LARGEST_LIMIT = 1e9
+"""Stands for a line that never saturates: far above any charge, small enough for float32."""
+_SMALLEST_LIMIT = 1e-9
+"""Keeps the line of a dead column (gain 0) from dividing nothing by nothing."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What happens to line and membrane within one slot, one value a column, in float64.
+
+    The gain is folded into the weights, so everything is in output codes.
+
+    Attributes:
+        decay: factor of the membrane voltage over one slot; 1 without *leak*.
+        settle: factor of the membrane voltage over the settle time.
+        low: lower rail; -inf without *rails*.
+        high: upper rail; +inf without *rails*.
+        line: factor of the line over one slot; 0 without *line*.
+        line_settle: factor of the line over the settle time.
+        limit: output codes at which the line saturates.
+        uses_line: whether the line is in use at all.
+    """
+
+    decay: Floats
+    settle: Floats
+    low: Floats
+    high: Floats
+    line: Floats
+    line_settle: Floats
+    limit: Floats
+    uses_line: bool
+
+    @classmethod
+    def of(cls, parameters: ChipParameters, schedule: Schedule) -> Coefficients:
+        """The factors of an ordered model (:class:`models.parameters.ChipParameters`) under a schedule."""
+        terms = parameters.terms
+        columns = parameters.geometry.columns
+        spacing, settle = float(schedule.spacing_ns), float(schedule.settle_ns)
+        one, nothing = np.ones(columns), np.zeros(columns)
+        leak, rails, line = "leak" in terms, "rails" in terms, "line" in terms
+        limit = np.abs(parameters.gain) * parameters.line_limit if line else np.full(columns, _LARGEST_LIMIT)
+        limit = np.nan_to_num(limit, nan=_SMALLEST_LIMIT, posinf=_LARGEST_LIMIT)
+        return cls(
+            decay=_decay(spacing, parameters.tau_membrane_ns) if leak else one,
+            settle=_decay(settle, parameters.tau_membrane_ns) if leak else one,
+            low=parameters.rail_low if rails else np.full(columns, -np.inf),
+            high=parameters.rail_high if rails else np.full(columns, np.inf),
+            line=_decay(spacing, parameters.tau_line_ns) if line else nothing,
+            line_settle=_decay(settle, parameters.tau_line_ns) if line else nothing,
+            limit=np.clip(limit, _SMALLEST_LIMIT, _LARGEST_LIMIT),
+            uses_line=line,
+        )
+
+
+def input_charges(activations: NDArray[np.uint8], parameters: ChipParameters) -> Floats:
+    """Charge of each event relative to a unit weight, shape (vectors, rows)."""
+    charges: Floats = parameters.activation_curve[activations] * parameters.row_gain
+    return charges
+
+
+def folded_weights(weights: NDArray[np.int8], parameters: ChipParameters) -> Floats:
+    """Output codes for each unit of input charge: weight curve, asymmetry and gain, shape (rows, columns)."""
+    codes = weights.astype(np.intp)
+    charges = parameters.weight_curve[codes + parameters.geometry.weight_max]
+    folded: Floats = charges * (1.0 + parameters.asymmetry * np.sign(codes)) * parameters.gain
+    return folded
+
+
+def _decay(time_ns: float, tau_ns: Floats) -> Floats:
+    """``exp(-time / tau)``; a time constant of 0 leaves nothing, also of no time."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.exp(-time_ns / tau_ns)
+    return np.where(tau_ns > 0, factor, 0.0)
