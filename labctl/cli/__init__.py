@@ -1,1 +1,38 @@
-"""The command line."""
+"""The command line: ``labctl COMMAND``; :func:`main` is the console script."""
+
+from __future__ import annotations
+
+import sys
+
+from labctl.cli.console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, note
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 the work failed, 2 bad input, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    import typer
+
+    from data.errors import BadInput, Cancelled, LabctlError
+    from labctl.cli.app import app
+
+    try:
+        return int(app(args=arguments, prog_name="labctl", standalone_mode=False) or 0)
+    except BadInput as error:
+        note(f"labctl: {error}")
+        return EXIT_BAD_INPUT
+    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
+        note(f"labctl: stopped{f': {error}' if str(error) else ''}; what was finished has been kept")
+        return EXIT_INTERRUPTED
+    except LabctlError as error:
+        note(f"labctl: {error}")
+        return EXIT_FAILED
+    except typer.TyperException as error:
+        sentence = getattr(error, "format_message", error.__str__)()
+        note(f"labctl: {sentence.rstrip('.')}; `labctl --help` shows what there is")
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        return EXIT_FAILED

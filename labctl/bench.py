@@ -1,0 +1,200 @@
+"""The bench: which board, at which address, with which working schedule, and where runs are kept.
+
+A bench is described in ``bench.toml``; without one it is an emulated board in a process of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import tomllib
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from data.errors import BadInput, Problems
+from data.values import Schedule
+
+if TYPE_CHECKING:
+    from drivers.board import AnalogBoard
+
+log = logging.getLogger(__name__)
+
+EMULATED = "emulated"
+"""The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
+
+
+def _clock_multiple(value: int) -> int:
+    if value % 8:
+        raise ValueError("must be a multiple of the 8 ns event clock")
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScheduleConfig(_Section):
+    """``[schedule]``: how vectors are sent, unless a command says otherwise."""
+
+    spacing_ns: Annotated[int, Field(ge=8, le=100_000), AfterValidator(_clock_multiple)] = 40
+    sends: Annotated[int, Field(ge=1, le=64)] = 2
+    skip_zeros: bool = True
+    settle_ns: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+    reset_ns: Annotated[int, Field(ge=0, le=1_000_000)] = 5000
+
+    def value(self) -> Schedule:
+        """The schedule, rows in ascending order."""
+        return Schedule(**self.model_dump())
+
+
+class EmulatorConfig(_Section):
+    """``[board.emulator]``: the board that is emulated when the address is ``emulated``."""
+
+    seed: Annotated[int, Field(ge=0, le=999_999)] = 1
+    link: Literal["serial", "tcp"] | None = None
+    physics: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class BoardConfig(_Section):
+    """``[board]``: where the board is and which one it must be."""
+
+    address: Annotated[str, Field(min_length=1)] = EMULATED
+    serial_number: str | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    emulator: EmulatorConfig = EmulatorConfig()
+
+
+class BenchConfig(_Section):
+    """Everything ``bench.toml`` may say; each setting has a default."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "bench"
+    runs: Path = Path("runs")
+    discover: tuple[str, ...] = ()
+    board: BoardConfig = BoardConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+
+    @classmethod
+    def read(cls, path: Path) -> BenchConfig:
+        """Read a bench file; relative folders in it are relative to the file.
+
+        Raises:
+            BadInput: the file cannot be read or is not TOML.
+            Problems: settings that do not fit, all of them at once.
+        """
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadInput(f"cannot read the bench file {path}: {error.strerror or error}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"the bench file {path} is not valid TOML: {error}") from error
+        try:
+            config = cls.model_validate(content)
+        except ValidationError as error:
+            raise Problems(f"the bench file {path}", [_sentence(item) for item in error.errors()]) from error
+        return config.model_copy(update={"runs": path.parent / config.runs})
+
+
+def _sentence(item: object) -> str:
+    assert isinstance(item, dict)
+    where = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        return f"{where} is not a setting labctl knows"
+    message = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{where} {message} (it is {item['input']!r})"
+
+
+@dataclass
+class Bench:
+    """An open bench; leave it with ``with`` or :meth:`close`, and the board is in its safe state.
+
+    Attributes:
+        config: what the bench file said.
+        board: the connected board.
+        runs: folder of the run files.
+        schedule: the working schedule.
+    """
+
+    config: BenchConfig
+    board: AnalogBoard
+    runs: Path
+    schedule: Schedule
+    _resources: ExitStack
+
+    def close(self) -> None:
+        """Board to its safe state, link closed, emulated board stopped; may be called again."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def describe(self) -> dict[str, object]:
+        """What is connected, as plain values."""
+        return {
+            "name": self.config.name,
+            "address": self.board.address,
+            "identity": asdict(self.board.identity),
+            "geometry": asdict(self.board.geometry),
+            "runs": str(self.runs),
+        }
+
+
+def read_config(path: Path | str | None = None) -> BenchConfig:
+    """The bench file at ``path``; without one, ``bench.toml`` in the current folder; without that, the default."""
+    if path is not None:
+        return BenchConfig.read(Path(path))
+    here = Path("bench.toml")
+    return BenchConfig.read(here) if here.exists() else BenchConfig()
+
+
+def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
+    """Connect the board of a bench.
+
+    Args:
+        config: a bench file, its content, or None for ``bench.toml`` in the current folder or else the emulated board.
+
+    Raises:
+        BadInput: the bench file is wrong, or the board is not there, is no board, or is another one.
+        LinkError: the link failed while connecting.
+    """
+    if not isinstance(config, BenchConfig):
+        config = read_config(config)
+    from drivers.board import open_board
+
+    with ExitStack() as resources:
+        address = config.board.address
+        if address == EMULATED:
+            address = _start_emulator(config.board.emulator, resources)
+        board = resources.enter_context(
+            open_board(address, serial_number=config.board.serial_number, timeout_s=config.board.timeout_s)
+        )
+        config.runs.mkdir(parents=True, exist_ok=True)
+        return Bench(config, board, config.runs, config.schedule.value(), resources.pop_all())
+    raise AssertionError("unreachable")
+
+
+def _start_emulator(config: EmulatorConfig, resources: ExitStack) -> str:
+    from drivers import emulator
+
+    serial = config.link == "serial" or (config.link is None and emulator.has_terminals())
+    options = emulator.Options(
+        seed=config.seed,
+        serial=serial,
+        tcp=None if serial else "127.0.0.1:0",
+        physics=config.physics,
+        faults=config.faults,
+        until_stdin_closes=True,
+    )
+    process = resources.enter_context(emulator.start(options))
+    address = process.serial if serial else f"socket://{process.tcp}"
+    log.info("emulated board %s at %s", process.serial_number, address)
+    return str(address)

@@ -1,0 +1,52 @@
+"""All commands in one application; their work is imported when they run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli import bench_commands, file_commands, model_commands
+from labctl.cli.console import set_up_logging
+
+app = typer.Typer(
+    name="labctl",
+    help="The bench application for analog processor boards: measure, calibrate, and compute in the order that "
+    "operands arrive.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+board = typer.Typer(help="The board at the end of the link.", rich_markup_mode=None)
+app.add_typer(board, name="board")
+
+
+@app.callback(invoke_without_command=True)
+def labctl(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log everything to stderr.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Measure, calibrate and compute on analog processor boards."""
+    set_up_logging(verbose)
+    if version:
+        from labctl import __version__
+
+        typer.echo(f"labctl {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("demo")(model_commands.demo)
+board.command("emulate")(bench_commands.emulate)
+app.command("discover")(bench_commands.discover)
+app.command("sweep")(bench_commands.sweep)
+app.command("calibrate")(model_commands.calibrate)
+app.command("train")(model_commands.train)
+app.command("compare")(model_commands.compare)
+app.command("report")(file_commands.report)
+app.command("export")(file_commands.export)
+app.command("runs")(file_commands.runs)
+app.command("gui")(bench_commands.gui)

@@ -1,0 +1,106 @@
+"""Commands that talk to the board: ``board emulate``, ``discover``, ``sweep``, ``gui``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.console import EXIT_FAILED, emit, note, progress, say, table
+from labctl.cli.options import AsJson, BenchFile, Budget, Seed
+
+
+def emulate(
+    seed: Seed = 1,
+    tcp: Annotated[
+        str | None, typer.Option("--tcp", help="Serve at HOST:PORT; port 0 takes a free one. Loopback by default.")
+    ] = None,
+    serial: Annotated[bool, typer.Option("--serial", help="Serve on a serial pseudo-terminal.")] = False,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", help="Misbehave: KIND[:KEY=VALUE...]; may be repeated.")
+    ] = None,
+    physics: Annotated[
+        list[str] | None, typer.Option("--physics", help="KEY=VALUE[,KEY=VALUE...], e.g. leak=off; may be repeated.")
+    ] = None,
+) -> None:
+    """Emulate a board; prints one JSON line with its addresses and serves until stopped.
+
+    Without --tcp and --serial it serves on both, where the system has pseudo-terminals.
+    """
+    from drivers import emulator
+
+    both = tcp is None and not serial
+    options = emulator.Options(
+        seed=seed,
+        tcp="127.0.0.1:0" if both else tcp,
+        serial=serial or (both and emulator.has_terminals()),
+        faults=tuple(fault or ()),
+        physics=tuple(physics or ()),
+    )
+    emulator.serve(options, say)
+
+
+def discover(
+    addresses: Annotated[
+        list[str] | None, typer.Argument(help="Addresses to probe besides the serial ports and the bench file's.")
+    ] = None,
+    bench: BenchFile = None,
+    serial_ports: Annotated[bool, typer.Option(help="Probe the serial ports of this machine.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Look for boards and say why each candidate was accepted or rejected."""
+    from drivers import discovery
+    from labctl.bench import EMULATED, read_config
+
+    config = read_config(bench)
+    wanted = [*(addresses or ()), *config.discover]
+    if config.board.address != EMULATED:
+        wanted.append(config.board.address)
+    found = discovery.discover(tuple(dict.fromkeys(wanted)), serial_ports=serial_ports)
+    if as_json:
+        emit({"candidates": found})
+        return
+    if not found:
+        say("Nothing to probe: no serial port here, no address given. `labctl board emulate` starts an emulated board.")
+        return
+    rows = [
+        [item.address, str(item.identity) if item.identity else "", "board" if item.identity else item.reason]
+        for item in found
+    ]
+    table("Candidates", ["address", "identity", "result"], rows)
+
+
+def sweep(
+    kinds: Annotated[list[str] | None, typer.Argument(help="Kinds of sweep; without any, all of them.")] = None,
+    bench: BenchFile = None,
+    budget: Budget = "quick",
+    seed: Seed = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be measured.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the board: baseline, rows, position, permutations, timing, random vectors."""
+    from labctl import workflow
+    from labctl.bench import open_bench
+
+    with open_bench(bench) as opened:
+        plans = workflow.plans(opened, kinds=kinds, budget=budget, seed=seed)
+        if dry_run:
+            files = [None] * len(plans)
+        else:
+            with progress("sweep") as listener:
+                files = list(workflow.sweep(opened, plans, listener=listener))
+    rows = [
+        {"kind": plan.kind, "points": plan.points, "repeats": plan.repeats, "vectors": plan.vectors, "file": file}
+        for plan, file in zip(plans, files, strict=True)
+    ]
+    if as_json:
+        emit({"board": opened.board.identity, "sweeps": rows})
+        return
+    shown = [[str(row["kind"]), str(row["points"]), str(row["repeats"]), str(row["file"] or "")] for row in rows]
+    table(f"Sweeps of {opened.board.identity}", ["kind", "points", "repeats", "file"], shown)
+
+
+def gui() -> None:
+    """Open the desktop window."""
+    note("labctl: the desktop window is not part of this version; everything it would do can be typed, see --help")
+    raise typer.Exit(EXIT_FAILED)

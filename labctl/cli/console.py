@@ -1,0 +1,108 @@
+"""What every command shares: where output goes, how progress shows, how errors end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from labctl.progress import Listener
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def say(text: str = "") -> None:
+    """Write a result for people to stdout."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Write something that is not the result to stderr."""
+    typer.echo(text, err=True)
+
+
+def emit(document: object) -> None:
+    """Write the one JSON document of a command to stdout."""
+    typer.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON has them; a number that is not finite becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table to stdout; the first column is text, the others are figures."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(header):
+        shown.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    Console(soft_wrap=not sys.stdout.isatty()).print(shown)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Listener]:
+    """A progress bar on stderr for a terminal, a line at each new step for a log file."""
+    if not sys.stderr.isatty():
+        yield _lines(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+
+        def listener(fraction: float, message: str) -> None:
+            bar.update(task, completed=fraction, description=f"{title}: {message}")
+
+        yield listener
+
+
+def _lines(title: str) -> Listener:
+    last = ""
+
+    def listener(fraction: float, message: str) -> None:
+        nonlocal last
+        step = message.split(":", maxsplit=1)[0]
+        if step != last:
+            last = step
+            note(f"[{100 * fraction:3.0f} %] {title}: {message}")
+
+    return listener
+
+
+def set_up_logging(verbose: bool) -> None:
+    """Send logs to stderr: warnings, or everything with ``--verbose``."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    for quiet in ("matplotlib", "numba", "pyvisa", "asyncio", "PIL", "h5py"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)

@@ -1,0 +1,89 @@
+"""Commands on files: ``runs``, ``report``, ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.console import emit, say, table
+from labctl.cli.options import AsJson, BenchFile, Runs
+
+
+def runs(
+    bench: BenchFile = None,
+    folder: Runs = None,
+    kind: Annotated[str | None, typer.Option(help="Only runs of this kind, e.g. position or comparison.")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again from the files.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, the newest last; files that cannot be read are listed with the reason."""
+    from labctl.library import open_catalogue
+
+    catalogue = open_catalogue(bench, folder)
+    if rebuild:
+        catalogue.rebuild()
+    else:
+        catalogue.refresh()
+    entries = catalogue.runs(kind=kind)
+    if as_json:
+        emit({"folder": catalogue.folder, "runs": entries})
+        return
+    if not entries:
+        say(f"No runs in {catalogue.folder} yet; `labctl sweep` or `labctl demo` makes some.")
+        return
+    rows = [
+        [entry.run_id, entry.kind, entry.status, entry.board + (" (SIMULATED)" if entry.simulated else ""), entry.note]
+        for entry in entries
+    ]
+    table(f"Runs in {catalogue.folder}", ["run", "kind", "ended", "board", "note"], rows)
+
+
+def report(
+    run: Annotated[str, typer.Argument(help="Run id, the start of one, `latest`, or a file.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="HTML file; without it beside the run.")] = None,
+    bench: BenchFile = None,
+    folder: Runs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one self-contained HTML page of a sweep, a calibration or a comparison."""
+    from labctl.library import find
+    from labctl.report import write_report
+
+    page = write_report(find(run, bench, folder), out)
+    if as_json:
+        emit({"report": page})
+    else:
+        say(str(page))
+
+
+def export(
+    run: Annotated[str | None, typer.Argument(help="Run id, the start of one, `latest`, or a file.")] = None,
+    target: Annotated[Path | None, typer.Argument(help="File to write; its ending chooses the format.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", "-f", help="Format, whatever the ending.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    bench: BenchFile = None,
+    folder: Runs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export a run to NetCDF, CSV, Parquet, MATLAB or NumPy; without arguments, list the formats."""
+    from data import export as exporting
+    from data.errors import BadInput
+    from labctl.library import find
+
+    if run is None:
+        formats = exporting.formats()
+        if as_json:
+            emit({"formats": formats})
+        else:
+            table("Formats", ["format", "ending", "what"], [[f.name, f.suffix, f.description] for f in formats])
+        return
+    if target is None:
+        raise BadInput("say where to export to: `labctl export RUN FILE`, the file's ending chooses the format")
+    files = exporting.export(find(run, bench, folder), target, file_format, overwrite=overwrite)
+    if as_json:
+        emit({"files": files})
+    else:
+        for file in files:
+            say(str(file))

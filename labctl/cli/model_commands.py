@@ -1,0 +1,4 @@
+def demo() -> None: "x"
+def calibrate() -> None: "x"
+def train() -> None: "x"
+def compare() -> None: "x"

@@ -1,0 +1,78 @@
+"""Every test must leave the machine as it found it: no process, thread, port or file stays open."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+GRACE_S = 2.0
+
+
+def _children() -> dict[str, str]:
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(child.cmdline())
+            if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in command:
+                found[f"process {child.pid}"] = command
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _threads() -> dict[str, str]:
+    return {f"thread {t.ident}": t.name for t in threading.enumerate() if t.is_alive() and t.name != "MainThread"}
+
+
+def _handles() -> dict[str, str]:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        return {}
+    found = {}
+    for entry in list(folder.iterdir()):
+        try:
+            target = str(entry.readlink())
+        except OSError:
+            continue
+        kept = target.startswith(("socket:", "/dev/pts/", "/dev/ptmx")) or target.endswith((".h5", ".nc", ".sqlite"))
+        if kept:
+            found[f"handle {entry.name} {target}"] = target
+    return found
+
+
+def _open_things() -> dict[str, str]:
+    return {**_children(), **_threads(), **_handles()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a process, thread, port or data file open."""
+    before = _open_things()
+    yield
+    deadline = time.monotonic() + GRACE_S
+    while True:
+        left = {key: what for key, what in _open_things().items() if key not in before}
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            break
+        gc.collect()
+        time.sleep(0.02)
+    pytest.fail("left behind: " + ", ".join(f"{key} ({what})" for key, what in left.items()))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's configuration out of the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data"))
