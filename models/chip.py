@@ -81,7 +81,8 @@ class ChipModel:
 
 def quantise(level: NDArray[np.floating], geometry: Geometry) -> Outputs:
     """What the ADC makes of a level in output codes: rounded down and clamped."""
-    return np.clip(np.floor(level), geometry.output_min, geometry.output_max).astype(np.int16)
+    codes: Outputs = np.clip(np.floor(level), geometry.output_min, geometry.output_max).astype(np.int16)
+    return codes
 
 
 def ideal_model(

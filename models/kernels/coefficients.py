@@ -63,6 +63,11 @@ class Coefficients:
             uses_line=line,
         )
 
+    def as_float32(self) -> tuple[NDArray[np.float32], ...]:
+        """Decay, low, high, settle, line, limit and line_settle, as the compiled walks take them."""
+        factors = (self.decay, self.low, self.high, self.settle, self.line, self.limit, self.line_settle)
+        return tuple(factor.astype(np.float32) for factor in factors)
+
 
 def input_charges(activations: NDArray[np.uint8], parameters: ChipParameters) -> Floats:
     """Charge of each event relative to a unit weight, shape (vectors, rows)."""

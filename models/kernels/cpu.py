@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
+from numba import get_num_threads, set_num_threads
 from numpy.typing import NDArray
 
 from data.values import Activations, Schedule, Weights, check_activations, check_weights
@@ -14,11 +17,26 @@ from models.kernels.events import list_events
 from models.kernels.walks import walk, walk_line
 from models.parameters import ChipParameters
 
-KERNELS: Final = threading.Lock()
-"""Held around parallel kernels: numba's simplest threading layer ends the process when two threads enter at once."""
+_KERNELS: Final = threading.Lock()
 
 _CHUNK: Final = 4096
 """Vectors computed at a time, which bounds the memory of their charges."""
+
+
+@contextmanager
+def parallel_kernels(threads: int | None = None) -> Iterator[None]:
+    """Enter compiled parallel kernels, on at most ``threads`` threads where given.
+
+    One caller at a time: numba's simplest threading layer ends the process when two threads enter at once.
+    """
+    with _KERNELS:
+        before = get_num_threads()
+        if threads is not None:
+            set_num_threads(max(1, min(threads, before)))
+        try:
+            yield
+        finally:
+            set_num_threads(before)
 
 
 def membrane(
@@ -66,21 +84,18 @@ def _ordered(
     out: NDArray[np.float32],
 ) -> None:
     order = schedule.order_array(parameters.geometry.rows)
-    events, counts = list_events(activations > 0, order, schedule.skip_zeros)
     charges = input_charges(activations, parameters).astype(np.float32)
     factors = Coefficients.of(parameters, schedule)
-    decay, low, high = (f.astype(np.float32) for f in (factors.decay, factors.low, factors.high))
+    decay, low, high, settle, line, limit, line_settle = factors.as_float32()
     # A block axis of one: the walks take many blocks at once, for training.
-    job = (charges[:, None], folded.astype(np.float32)[None], events[:, None], counts[:, None], schedule.sends)
     voltage = out[:, None]
-    with KERNELS:
-        if not factors.uses_line:
-            walk(*job, decay, low, high, voltage)
+    with parallel_kernels():
+        events, counts = list_events(activations > 0, order, schedule.skip_zeros)
+        job = (charges[:, None], folded.astype(np.float32)[None], events[:, None], counts[:, None], schedule.sends)
+        if factors.uses_line:
+            last, on_line = np.empty(voltage.shape, np.int32), np.empty_like(voltage)
+            walk_line(*job, decay, low, high, settle, line, limit, line_settle, voltage, last, on_line)
         else:
-            line, limit, settle, line_settle = (
-                f.astype(np.float32) for f in (factors.line, factors.limit, factors.settle, factors.line_settle)
-            )
-            last = np.empty(voltage.shape, np.int32)
-            walk_line(*job, decay, low, high, line, limit, settle, line_settle, voltage, last, np.empty_like(voltage))
+            walk(*job, decay, low, high, voltage)
     if not factors.uses_line:
-        np.clip(out * factors.settle.astype(np.float32), low, high, out=out)
+        np.clip(out * settle, low, high, out=out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, parallel=True)
 def list_events(
     active: NDArray[np.bool_], order: NDArray[np.uint16], skip_zeros: bool
 ) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
@@ -24,7 +24,7 @@ def list_events(
     vectors, rows = active.shape
     events = np.zeros((vectors, rows), np.int16)
     counts = np.zeros(vectors, np.int32)
-    for vector in range(vectors):
+    for vector in prange(vectors):
         count = 0
         for row in order:
             if active[vector, row] or not skip_zeros:
