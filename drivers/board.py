@@ -1,0 +1,311 @@
+"""The analog processor board as an :class:`data.processor.AnalogProcessor`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import BadInput, LabctlError
+from data.values import (
+    Activations,
+    Geometry,
+    Identity,
+    Outputs,
+    Schedule,
+    Weights,
+    check_activations,
+    check_weights,
+)
+from drivers.address import LinkSettings
+from drivers.errors import BoardError, CannotOpen, LinkError, ProtocolError, WrongBoard
+from drivers.exchange import Exchange, Multiplication, Statistics
+from drivers.identify import Introduction, introduce
+from drivers.instrument import Parameter, Parameters, Reading, on_off, switch
+from drivers.link import Link, open_link
+from drivers.wire import schedule_text, state_digest
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with the vectors done and the vectors in all; what it raises ends the multiplication and is passed on."""
+
+BATCH: Final = 512
+"""Vectors in a block that are sent once each; of vectors sent more often a block holds fewer."""
+STATE_TRIES: Final = 3
+_IN_CONTROL: Final = -203
+_OTHER_STATE: Final = -250
+
+PARAMETERS: Final = (
+    Parameter("temperature", "board temperature", "degC", "TEMPerature?"),
+    Parameter("supply_voltage", "supply voltage", "V", "SUPPly:VOLTage?"),
+    Parameter("supply", "supply switch", "", "SUPPly:STATe?", switch, "SUPPly:STATe {}", on_off, 0, 1),
+)
+
+
+class AnalogBoard:
+    """A board on an open link, under this program's control; made by :func:`open_board`.
+
+    Several threads may call it; each call that talks to the board has it to itself until it returns.
+    """
+
+    def __init__(self, exchange: Exchange, introduction: Introduction) -> None:
+        self._exchange = exchange
+        self._introduction = introduction
+        self._parameters = Parameters(exchange, PARAMETERS)
+        self._programmed: Weights | None = None
+        self._schedule: Schedule | None = None
+        self._order: NDArray[np.uint16] | None = None
+        self._supplied = False
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def geometry(self) -> Geometry:
+        """Size of the array and ranges of its codes, as the board gave them."""
+        return self._introduction.geometry
+
+    @property
+    def identity(self) -> Identity:
+        """Who the board says it is."""
+        return self._introduction.identity
+
+    @property
+    def address(self) -> str:
+        """Where it was opened."""
+        return self._exchange.link.address
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the link has carried, repeated and refused so far."""
+        return self._exchange.statistics
+
+    def program(self, weights: Weights) -> None:
+        """Load weights, shape (rows, columns); sent only when they are not what the board holds already.
+
+        A board in its safe state is switched on again.
+
+        Raises:
+            BadInput: wrong shape or a code out of range; nothing has been sent then.
+            LabctlError: the board refused or the link failed.
+        """
+        codes = check_weights(weights, self.geometry)
+        with self._exchange.owned():
+            self._check_open()
+            if self._programmed is not None and np.array_equal(self._programmed, codes):
+                return
+            self._switch_on()
+            self._programmed = None
+            self._exchange.send_block("WEIGht", codes)
+            self._programmed = codes
+
+    def multiply(self, activations: Activations, schedule: Schedule, progress: Progress | None = None) -> Outputs:
+        """Outputs, int16 of shape (vectors, columns), of activations, shape (vectors, rows), sent by ``schedule``.
+
+        Args:
+            activations: input codes.
+            schedule: how each vector is sent; settings go to the board only when they changed.
+            progress: called after each batch. It is no part of the contract of analog processors.
+
+        Raises:
+            BadInput: wrong shape, a code out of range, a schedule that the board cannot honour, or no weights have
+                been programmed since the board was opened or put into its safe state; nothing has been sent then.
+            LabctlError: the board refused or the link failed.
+        """
+        codes = check_activations(activations, self.geometry)
+        schedule.check(self.geometry)
+        with self._exchange.owned():
+            self._check_open()
+            weights = self._programmed
+            if weights is None:
+                raise BadInput(f"{self._exchange.name} holds no weights; program it before multiplying")
+            outputs = np.empty((len(codes), self.geometry.columns), np.int16)
+            if len(codes):
+                self._apply(schedule)
+                self._multiply(codes, schedule, weights, outputs, progress)
+            return outputs
+
+    def safe(self) -> None:
+        """Put the board into its safe state: supply off, weights zero. :meth:`program` ends it.
+
+        Raises:
+            LabctlError: the board refused or the link failed.
+        """
+        with self._exchange.owned():
+            self._check_open()
+            self._programmed, self._supplied = None, False
+            self._parameters.forget()
+            self._exchange.tell("SYSTem:SAFE")
+
+    def temperature(self) -> float:
+        """Board temperature in degrees Celsius.
+
+        Raises:
+            LabctlError: the board refused or the link failed.
+        """
+        return float(self._parameters.get("temperature"))
+
+    def supply_voltage(self) -> float:
+        """Supply voltage of the array in volt, as measured by the board.
+
+        Raises:
+            LabctlError: the board refused or the link failed.
+        """
+        return float(self._parameters.get("supply_voltage"))
+
+    def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
+        """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again."""
+        return self._parameters.snapshot(max_age_s)
+
+    def close(self) -> None:
+        """Safe state, control given back, link closed, whatever happens; a link that is dead is only logged."""
+        with self._exchange.owned():
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                for command in ("SYSTem:SAFE", "SYSTem:UNLock"):
+                    self._exchange.tell(command)
+            except LabctlError as error:
+                _log.warning("the board could not be put into its safe state on closing: %s", error)
+            finally:
+                self._exchange.link.close()
+
+    def take_control(self) -> None:
+        """Lock the board for this link, put it into its power-up state and switch its supply on.
+
+        Raises:
+            CannotOpen: another client is in control.
+            LabctlError: the board refused or the link failed.
+        """
+        try:
+            self._exchange.tell("SYSTem:LOCK")
+            self._exchange.tell("*RST")
+        except BoardError as error:
+            if error.code == _IN_CONTROL:
+                raise CannotOpen(
+                    f"{self._exchange.name} is controlled by another client; close it there first"
+                ) from error
+            raise
+        self._switch_on()
+
+    def _switch_on(self) -> None:
+        if not self._supplied:
+            self._parameters.set("supply", value=True)
+            self._supplied = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LinkError("the board has been closed; open it again", self._exchange.name)
+
+    def _apply(self, schedule: Schedule) -> None:
+        """Send what differs from the schedule that the board holds."""
+        order = schedule.order_array(self.geometry.rows)
+        if self._schedule is None or schedule_text(self._schedule) != schedule_text(schedule):
+            self._schedule = None
+            self._exchange.tell(f"SCHedule {schedule_text(schedule)}")
+            self._schedule = schedule
+        if self._order is None or not np.array_equal(self._order, order):
+            self._order = None
+            self._exchange.send_block("SCHedule:ORDer", order[np.newaxis])
+            self._order = order
+
+    def _apply_again(self, schedule: Schedule, weights: Weights) -> None:
+        """Send all of the state, of which the board holds another one than we believed."""
+        self._schedule = self._order = None
+        self._apply(schedule)
+        self._exchange.send_block("WEIGht", weights)
+
+    def _multiply(
+        self, codes: Activations, schedule: Schedule, weights: Weights, outputs: Outputs, progress: Progress | None
+    ) -> None:
+        size = max(1, BATCH // schedule.sends)
+        state = state_digest(schedule, weights)
+        done, tries_left = 0, STATE_TRIES
+
+        def take(index: int, part: NDArray[np.int16]) -> None:
+            nonlocal done, tries_left
+            self._check_range(part)
+            outputs[done : done + len(part)] = part
+            done, tries_left = done + len(part), STATE_TRIES
+            if progress is not None:
+                progress(done, len(codes))
+
+        while done < len(codes):
+            batches = [codes[start : start + size] for start in range(done, len(codes), size)]
+            work = Multiplication(batches, state, self.geometry.columns, self._board_s(schedule, size))
+            try:
+                self._exchange.multiply(work, take)
+            except BoardError as error:
+                tries_left -= 1
+                if error.code != _OTHER_STATE or not tries_left:
+                    raise
+                _log.warning("%s; setting schedule and weights again", error)
+                self._apply_again(schedule, weights)
+
+    def _board_s(self, schedule: Schedule, vectors: int) -> float:
+        """Seconds that the array itself needs for so many vectors of full length."""
+        events_ns = self.geometry.rows * schedule.sends * schedule.spacing_ns
+        return vectors * (schedule.reset_ns + events_ns + schedule.settle_ns) * 1e-9
+
+    def _check_range(self, outputs: NDArray[np.int16]) -> None:
+        low, high = self.geometry.output_min, self.geometry.output_max
+        if outputs.min() < low or outputs.max() > high:
+            raise ProtocolError(f"an answer holds outputs outside {low}..{high}", self._exchange.name)
+
+
+def open_board(
+    address: str,
+    *,
+    serial_number: str | None = None,
+    timeout_s: float = 2.0,
+    settings: LinkSettings | None = None,
+) -> AnalogBoard:
+    """Open the board at an address (:mod:`drivers.address`), take control of it and switch its supply on.
+
+    Args:
+        address: where it is.
+        serial_number: which board it must be; None takes any.
+        timeout_s: how long the board may take to begin an answer, and be silent inside one, in seconds.
+        settings: settings of the link; those in the address go before them.
+
+    Raises:
+        CannotOpen: the address is malformed, absent, busy or out of reach, or another client is in control.
+        NotABoard: something else answers there, or nothing.
+        WrongBoard: another board is there.
+        LinkError: the link broke meanwhile.
+    """
+    link = open_link(address, settings)
+    try:
+        return board_on(link, serial_number=serial_number, timeout_s=timeout_s)
+    except BaseException:
+        link.close()
+        raise
+
+
+def board_on(link: Link, *, serial_number: str | None = None, timeout_s: float = 2.0) -> AnalogBoard:
+    """The board at the other end of an open link; as :func:`open_board`, and the link stays open on failure."""
+    return board_with(Exchange(link, timeout_s=timeout_s), serial_number)
+
+
+def board_with(exchange: Exchange, serial_number: str | None = None) -> AnalogBoard:
+    """The board at the other end of an exchange; as :func:`board_on`."""
+    introduction = introduce(exchange)
+    found = introduction.identity.serial_number
+    if serial_number is not None and found != serial_number:
+        raise WrongBoard(
+            f"the board at {exchange.link.address} is {found}, not {serial_number}; check the cable or the bench file"
+        )
+    exchange.name = f"board {found} at {exchange.link.address}"
+    board = AnalogBoard(exchange, introduction)
+    board.take_control()
+    _log.info("%s is %s", exchange.name, introduction.identity)
+    return board

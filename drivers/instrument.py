@@ -1,0 +1,148 @@
+"""A scalar of an instrument as a declaration: how it is asked for and set, its unit, its limits, its age."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from data.errors import BadInput, LabctlError
+
+Value = float | bool | str
+
+
+class Asker(Protocol):
+    """Whoever can carry a question and a command to an instrument, e.g. :class:`drivers.exchange.Exchange`."""
+
+    def ask(self, query: str) -> str:
+        """The answer to a query."""
+        ...
+
+    def tell(self, command: str) -> None:
+        """Carry out a command."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One scalar of an instrument.
+
+    Attributes:
+        name: its name in snapshots and files.
+        label: what it is, in words.
+        unit: as in UDUNITS, "1" for a number without unit, "" for a text or a switch.
+        query: what asks for it.
+        read: the value in an answer; raises ValueError for an answer that holds none.
+        command: what sets it, with one ``{}`` for the value; empty when it can only be read.
+        write: the text of a value for ``command``.
+        low: smallest value that may be set.
+        high: largest value that may be set.
+    """
+
+    name: str
+    label: str
+    unit: str
+    query: str
+    read: Callable[[str], Value] = float
+    command: str = ""
+    write: Callable[[Value], str] = str
+    low: float = float("-inf")
+    high: float = float("inf")
+
+    def check(self, value: Value) -> None:
+        """Raise :class:`BadInput` if this value may not be set."""
+        if not self.command:
+            raise BadInput(f"the {self.label} can only be read")
+        if not isinstance(value, str) and not self.low <= value <= self.high:
+            raise BadInput(f"the {self.label} {value} {self.unit} is outside {self.low:g}..{self.high:g} {self.unit}")
+
+
+def switch(text: str) -> bool:
+    """The value of a parameter that is ``0`` or ``1``."""
+    if text not in ("0", "1"):
+        raise ValueError(f"{text!r} is neither 0 nor 1")
+    return text == "1"
+
+
+def on_off(value: Value) -> str:
+    """The text of a switch."""
+    return "ON" if value else "OFF"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A parameter in a snapshot.
+
+    Attributes:
+        name: the parameter's name.
+        value: what was read, None when it could not be.
+        unit: its unit.
+        age_s: seconds since it was read.
+        error: why it could not be read, empty when it could.
+    """
+
+    name: str
+    value: Value | None
+    unit: str
+    age_s: float
+    error: str = ""
+
+
+class Parameters:
+    """The parameters of one instrument, with the values last seen.
+
+    Args:
+        instrument: carries the questions.
+        declared: the parameters.
+    """
+
+    def __init__(self, instrument: Asker, declared: Iterable[Parameter]) -> None:
+        self._instrument: Final = instrument
+        self._declared = {parameter.name: parameter for parameter in declared}
+        self._seen: dict[str, tuple[Value, float]] = {}
+
+    def get(self, name: str, max_age_s: float = 0.0) -> Value:
+        """The value: the one last seen when it is at most ``max_age_s`` seconds old, else asked for.
+
+        Raises:
+            LabctlError: the instrument did not answer, or not with a value.
+        """
+        seen = self._seen.get(name)
+        if seen is not None and time.monotonic() - seen[1] <= max_age_s:
+            return seen[0]
+        parameter = self._declared[name]
+        answer = self._instrument.ask(parameter.query)
+        try:
+            value = parameter.read(answer)
+        except ValueError as error:
+            raise LabctlError(f"the answer to {parameter.query} is no {parameter.label}: {error}") from error
+        self._seen[name] = (value, time.monotonic())
+        return value
+
+    def set(self, name: str, value: Value) -> None:
+        """Set a value, after its limits have been checked.
+
+        Raises:
+            BadInput: outside the limits, or the parameter can only be read; nothing has been sent.
+        """
+        parameter = self._declared[name]
+        parameter.check(value)
+        self._seen.pop(name, None)
+        self._instrument.tell(parameter.command.format(parameter.write(value)))
+        self._seen[name] = (value, time.monotonic())
+
+    def forget(self) -> None:
+        """Trust no value seen so far."""
+        self._seen.clear()
+
+    def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
+        """Every parameter; one that cannot be read says why."""
+        return tuple(self._reading(parameter, max_age_s) for parameter in self._declared.values())
+
+    def _reading(self, parameter: Parameter, max_age_s: float) -> Reading:
+        try:
+            value = self.get(parameter.name, max_age_s)
+        except LabctlError as error:
+            return Reading(parameter.name, None, parameter.unit, 0.0, str(error))
+        return Reading(parameter.name, value, parameter.unit, time.monotonic() - self._seen[parameter.name][1])

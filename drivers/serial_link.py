@@ -1,0 +1,178 @@
+"""Links over serial ports and what pyserial makes look like one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import serial
+from serial.tools import list_ports
+
+from drivers.address import Address
+from drivers.errors import CannotOpen
+from drivers.link import SLICE_S, Channel
+from drivers.socket_link import SocketChannel, network_problem
+
+CHUNK: Final = 65536
+BITS_A_BYTE: Final = 10
+
+FAILURES: tuple[type[Exception], ...] = (OSError, TypeError, ValueError)
+"""pyserial's exceptions are OSError; a port closed while it is read is a TypeError inside pyserial."""
+
+if sys.platform != "win32":
+    import termios
+
+    # Flushing or configuring a dead port: no OSError, though it carries an errno.
+    FAILURES = (*FAILURES, termios.error)
+
+
+class DescriptorChannel:
+    """A POSIX serial port, opened and configured by pyserial, read and written in as large pieces as it gives."""
+
+    failures = FAILURES
+
+    def __init__(self, port: Any, baud: int) -> None:
+        self._port = port
+        self._descriptor: int = port.fileno()
+        self.slowest_rate = baud / BITS_A_BYTE
+
+    def receive(self, need: int, wait_s: float) -> bytes:
+        """What is there, up to 64 KiB, or ``need`` bytes if that is more."""
+        ready, _, _ = select.select([self._descriptor], [], [], wait_s)
+        if not ready:
+            return b""
+        try:
+            chunk = os.read(self._descriptor, max(need, CHUNK))
+        except BlockingIOError:
+            return b""
+        if not chunk:
+            raise OSError(errno.EIO, "unplugged, or another program reads the same port")
+        return chunk
+
+    def send(self, data: memoryview, wait_s: float) -> int:
+        """What the port takes."""
+        _, ready, _ = select.select([], [self._descriptor], [], wait_s)
+        if not ready:
+            return 0
+        try:
+            return os.write(self._descriptor, data[:CHUNK])
+        except BlockingIOError:
+            return 0
+
+    def close(self) -> None:
+        """Let go of the port without waiting for bytes that nobody takes."""
+        with contextlib.suppress(*FAILURES):
+            self._port.reset_output_buffer()
+        self._port.close()
+
+
+class PolledChannel:
+    """A port of pyserial's that cannot be waited for from outside: ``COM`` ports and RFC 2217."""
+
+    failures = FAILURES
+    write_chunk: Final = 1024
+
+    def __init__(self, port: Any, baud: int) -> None:
+        self._port = port
+        self.slowest_rate = baud / BITS_A_BYTE
+
+    def receive(self, need: int, wait_s: float) -> bytes:
+        """What is there; the first byte is waited for by pyserial's own timeout of one slice."""
+        waiting = self._port.in_waiting
+        if not waiting and wait_s <= 0:
+            return b""
+        first: bytes = self._port.read(waiting or 1)
+        return first + self._port.read(min(self._port.in_waiting, max(need, CHUNK))) if first else b""
+
+    def send(self, data: memoryview, wait_s: float) -> int:
+        """At most 1 KiB at a time, so that a stuck port is noticed; a port that takes nothing counts as 0."""
+        if wait_s <= 0:
+            return 0
+        piece = bytes(data[: self.write_chunk])
+        try:
+            self._port.write(piece)
+        except serial.SerialTimeoutException:
+            return 0
+        return len(piece)
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._port.close()
+
+
+class PyserialSocketChannel(SocketChannel):
+    """The connection of a ``socket://`` port of pyserial's, read in large pieces and closed with the port."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        # pyserial forgets the socket unclosed when the peer has reset the connection, so it is kept here as well.
+        self._owned: socket.socket = port._socket
+        super().__init__(self._owned)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._owned.close()
+        # pyserial would sleep 0.3 s on closing a connection that is open.
+        self._port.is_open = False
+
+
+def open_port(target: Address) -> Channel:
+    """Open and configure a port: 8N1, no flow control, for this program alone where the system can do that.
+
+    Raises:
+        CannotOpen: no such port, busy, no serial port at all, or a setting it refuses.
+    """
+    remote = target.target.startswith("rfc2217://")
+    try:
+        port = serial.serial_for_url(
+            target.target,
+            baudrate=target.settings.baud,
+            timeout=SLICE_S,
+            write_timeout=None if remote else 1.0,
+            exclusive=True,
+        )
+    except FAILURES as error:
+        raise _port_problem(target, error) from error
+    return port_channel(port, target.settings.baud)
+
+
+def port_channel(port: Any, baud: int) -> Channel:
+    """The channel that gets the most out of an open port of pyserial's."""
+    if isinstance(getattr(port, "_socket", None), socket.socket) and not hasattr(port, "_telnet_options"):
+        return PyserialSocketChannel(port)
+    if isinstance(getattr(port, "fd", None), int):
+        return DescriptorChannel(port, baud)
+    return PolledChannel(port, baud)
+
+
+def _port_problem(target: Address, error: Exception) -> CannotOpen:
+    if "://" in target.target:
+        cause = error.__context__ if isinstance(error.__context__, OSError) else None
+        return network_problem(target, cause or OSError(str(error)))
+    name, number = target.text, getattr(error, "errno", None)
+    if number == errno.ENOENT:
+        ports = ", ".join(port.device for port in list_ports.comports()[:8])
+        return CannotOpen(f"there is no port {name}; " + (f"ports here: {ports}" if ports else "none is plugged in"))
+    if number in (errno.EAGAIN, errno.EBUSY):
+        return CannotOpen(f"port {name} is in use by {_holder(target.target)}; close it there first")
+    if number in (errno.EACCES, errno.EPERM):
+        return CannotOpen(f"no permission to open {name}, or another program holds it; join the group of the port")
+    if Path(target.target).is_file() or Path(target.target).is_dir():
+        return CannotOpen(f"{name} is a file or folder, not a serial port")
+    return CannotOpen(f"{name} cannot be opened as a serial port with {target.settings.baud} baud: {error}")
+
+
+def _holder(port: str) -> str:
+    """Who has the port open, as far as this system lets us see."""
+    device = os.path.realpath(port)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(os.path.realpath(entry.path) == device for entry in os.scandir(process / "fd")):
+                return f"another program ({(process / 'comm').read_text().strip()}, process {process.name})"
+    return "another program"
