@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from data.errors import BadInput
@@ -20,11 +21,12 @@ SCHEMA = 1
 """Version of the layout of run files; a reader refuses files with a higher one."""
 
 Status = Literal["running", "complete", "stopped", "aborted", "failed", "interrupted"]
-"""``interrupted`` is never written: it is what a file left ``running`` by a dead process reads as."""
+"""No run ends itself as ``interrupted``: it is what a file left ``running`` by a dead process reads as."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_FILENAME = re.compile(r"(\d{8}-\d{6}-[0-9a-f]{4})-(.+)\.h5")
 _KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _REPORTED_PACKAGES = ("labctl", "numpy", "h5py", "h5netcdf")
 _REPORTED_IF_LOADED = ("torch", "numba", "scipy")
@@ -166,6 +168,12 @@ def new_run_id(now: datetime | None = None) -> str:
     """A run id for this moment; two made in the same second differ in all but one case of 65,536."""
     moment = now or datetime.now(UTC)
     return f"{moment.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def run_id_of(path: Path) -> tuple[str, str]:
+    """Run id and kind as the name of a file has them, for one that cannot be read; the bare name and nothing if not."""
+    found = _FILENAME.fullmatch(path.name)
+    return (found[1], found[2]) if found else (path.stem, "")
 
 
 def utc_now() -> str:

@@ -1,0 +1,5 @@
+"""Export of runs to the formats of other programs, through one registry that plug-ins can add to."""
+
+from data.export.registry import BrokenPlugin, Format, broken_plugins, export, formats
+
+__all__ = ["BrokenPlugin", "Format", "broken_plugins", "export", "formats"]
