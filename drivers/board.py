@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, Self
 
 import numpy as np
@@ -87,6 +88,10 @@ class AnalogBoard:
     def statistics(self) -> Statistics:
         """What the link has carried, repeated and refused so far."""
         return self._exchange.statistics
+
+    def owned(self) -> AbstractContextManager[None]:
+        """Keep other threads out for several calls that belong together."""
+        return self._exchange.owned()
 
     def program(self, weights: Weights) -> None:
         """Load weights, shape (rows, columns); sent only when they are not what the board holds already.

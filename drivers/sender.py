@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from drivers.errors import BoardError, LinkError
+from drivers.errors import BoardError
 from drivers.link import Deadline, Link
 
 
@@ -73,5 +73,5 @@ class Sender:
                 self._link.write(message, self._deadline)
                 self.written += len(message)
                 self._sent_at.append(time.monotonic())
-        except LinkError as error:
+        except Exception as error:  # noqa: BLE001 - raised by raise_failure in the thread that waits for the answer
             self._error = error

@@ -160,7 +160,7 @@ def _port_problem(target: Address, error: Exception) -> CannotOpen:
         ports = ", ".join(port.device for port in list_ports.comports()[:8])
         return CannotOpen(f"there is no port {name}; " + (f"ports here: {ports}" if ports else "none is plugged in"))
     if number in (errno.EAGAIN, errno.EBUSY):
-        return CannotOpen(f"port {name} is in use by {_holder(target.target)}; close it there first")
+        return CannotOpen(f"port {name} is in use by {_holder(target.target)}; close it first")
     if number in (errno.EACCES, errno.EPERM):
         return CannotOpen(f"no permission to open {name}, or another program holds it; join the group of the port")
     if Path(target.target).is_file() or Path(target.target).is_dir():
@@ -169,10 +169,16 @@ def _port_problem(target: Address, error: Exception) -> CannotOpen:
 
 
 def _holder(port: str) -> str:
-    """Who has the port open, as far as this system lets us see."""
-    device = os.path.realpath(port)
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if any(os.path.realpath(entry.path) == device for entry in os.scandir(process / "fd")):
-                return f"another program ({(process / 'comm').read_text().strip()}, process {process.name})"
+    """Who has locked the port, as far as this system lets us see (Linux: ``/proc/locks``)."""
+    with contextlib.suppress(OSError, ValueError):
+        status = Path(port).stat()
+        place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()
+            if place in words:
+                process = int(words[words.index(place) - 1])
+                if process == os.getpid():
+                    return "this program itself"
+                name = Path(f"/proc/{process}/comm").read_text().strip()
+                return f"another program ({name}, process {process})"
     return "another program"

@@ -173,7 +173,7 @@ def _resource_problem(target: Address, error: Exception) -> CannotOpen:
     elif number == errno.ENOENT:
         reason = "there is no such port"
     elif number in (errno.EAGAIN, errno.EBUSY) or _is_busy(error):
-        reason = "another program has it open; close it there first"
+        reason = "it is in use by this or another program; close it first"
     elif isinstance(error, pyvisa.LibraryError) or (isinstance(error, OSError) and "VISA" in str(error)):
         reason = "no VISA library is installed; install one, or write visa@py:..."
     elif getattr(error, "error_code", None) == constants.StatusCode.error_invalid_resource_name:
