@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -196,7 +197,7 @@ class RunWriter:
         """Save everything written so far; from here on a killed process cannot lose it.
 
         Args:
-            rows_done: how many rows are complete; None for those that every stream has.
+            rows_done: how many rows are complete; None for those that every stream has, and never fewer than before.
 
         Returns:
             How many rows are acknowledged.
@@ -207,7 +208,7 @@ class RunWriter:
         """
         file = self._open_file()
         complete = min((stream.filled for stream in self._streams.values()), default=0)
-        rows = complete if rows_done is None else rows_done
+        rows = max(complete, self._rows_done) if rows_done is None else rows_done
         if not 0 <= rows <= max((stream.filled for stream in self._streams.values()), default=0):
             raise BadInput(f"a checkpoint at row {rows} was asked for and only {complete} rows have been written")
         with saving(self.path):
@@ -233,17 +234,24 @@ class RunWriter:
             raise BadInput(f"a run cannot be finished as {status!r}")
         file = self._open_file()
         try:
-            self.checkpoint(max(self._rows_done, min((s.filled for s in self._streams.values()), default=0)))
-            ended = utc_now()
-            with saving(self.path):
-                file.set_ending({"status": status, "ended": ended, "message": message})
-                file.flush()
-            self.metadata = replace(self.metadata, status=status, ended=ended, message=message)
+            self.checkpoint()
+            self._end(file, status, message)
+        except LabctlError as error:
+            with suppress(LabctlError):  # what is overwritten in place can still succeed on a full disk
+                self._end(file, "failed", str(error))
+            raise
         finally:
             self._file, self._counter, self._streams = None, None, {}
             with saving(self.path):
                 file.close()
         _sync(self.path)
+
+    def _end(self, file: NetcdfFile, status: Status, message: str) -> None:
+        ended = utc_now()
+        with saving(self.path):
+            file.set_ending({"status": status, "ended": ended, "message": message})
+            file.flush()
+        self.metadata = replace(self.metadata, status=status, ended=ended, message=message)
 
     def __enter__(self) -> Self:
         return self
