@@ -27,7 +27,7 @@ SILENCE_S: Final = 0.03
 """A line on which nothing came for so long counts as silent."""
 PATIENCE_S: Final = 0.6
 """Wait before another try to resynchronise: longer than a board waits for the rest of a message (0.5 s)."""
-SYNC_TRIES: Final = 4
+SYNC_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,8 @@ class Exchange:
 
         with self._lock:
             while done < len(work.batches):
+                self._recover("MULTiply?")
                 try:
-                    self._recover()
                     self._pipeline(work, done, answered)
                 except (LinkTimeout, ProtocolError) as error:
                     tries_left -= 1
@@ -203,7 +203,8 @@ class Exchange:
             for attempt in range(tries):
                 silence_s = PATIENCE_S if attempt else SILENCE_S
                 self._reader.clear()
-                self._link.discard(silence_s, self._allowance(self._owed))
+                late_s = self._timeout_s + self._owed / self._link.slowest_rate
+                self._link.discard(silence_s, Deadline(silence_s + late_s))
                 if self._synchronised():
                     self._suspect, self._owed = False, 0
                     return
@@ -241,8 +242,8 @@ class Exchange:
         head = command.partition(" ")[0]
         with self._lock:
             while True:
+                self._recover(head)
                 try:
-                    self._recover()
                     result = once()
                 except (LinkTimeout, ProtocolError) as error:
                     tries -= 1
@@ -258,10 +259,14 @@ class Exchange:
                     self._count(exchanges=1)
                     return result
 
-    def _recover(self) -> None:
+    def _recover(self, command: str) -> None:
+        """Resynchronise before a command if need be; a board that does not even answer that is not asked again."""
         if self._suspect or self._reader.left_over:
             self._count(resynchronisations=1)
-            self.synchronise()
+            try:
+                self.synchronise()
+            except LinkError as error:
+                raise error.during(command, self.name) from error
 
     def _failed(self, error: LinkError, command: str, *, again: bool) -> None:
         self._suspect = True
@@ -301,18 +306,28 @@ class Exchange:
                 requests.append(Request("MULTiply?", sequence, self.name, crc))
                 yield b"MULTiply? " + block + b"\n"
 
+        def read(index: int) -> None:
+            size, shape = work.answer_size(batches[index]), (len(batches[index]), work.columns)
+            raw = self._reader.answer(Deadline(self._timeout_s), size)
+            outputs = outputs_answer(raw, requests[index], work.state, shape)
+            self._count(exchanges=1)
+            answered(done + index, outputs)
+
         self._owed = work.depth * max(work.answer_size(batch) for batch in batches)
-        with Sender(self._link, messages(), work.depth, self._allowance) as sender:
-            try:
-                for index, batch in enumerate(batches):
-                    self._await(sender, index, work.board_s)
-                    raw = self._reader.answer(Deadline(self._timeout_s), work.answer_size(batch))
-                    outputs = outputs_answer(raw, requests[index], work.state, (len(batch), work.columns))
-                    sender.answered()
-                    self._count(exchanges=1)
-                    answered(done + index, outputs)
-            finally:
-                self._count(bytes_sent=sender.written)
+        if len(batches) == 1:
+            # Nothing else is on its way, so that the two directions cannot block each other.
+            self._write(next(messages()))
+            self._reader.wait(Deadline(self._timeout_s + work.board_s))
+            read(0)
+        else:
+            with Sender(self._link, messages(), work.depth, self._allowance) as sender:
+                try:
+                    for index in range(len(batches)):
+                        self._await(sender, index, work.board_s)
+                        read(index)
+                        sender.answered()
+                finally:
+                    self._count(bytes_sent=sender.written)
         self._owed = 0
 
     def _await(self, sender: Sender, index: int, board_s: float) -> None:
