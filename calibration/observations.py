@@ -114,7 +114,9 @@ def observe(sweeps: Sequence[SweepData], geometry: Geometry) -> Observations:
         weights=np.concatenate([sweep.plan.weights for sweep in used]),
         schedules=schedules,
         activations=np.concatenate([sweep.plan.activations[: sweep.measured] for sweep in used]),
-        program=np.concatenate([s.plan.program[: s.measured] + first for s, first in zip(used, programmes, strict=False)]),
+        program=np.concatenate(
+            [s.plan.program[: s.measured] + first for s, first in zip(used, programmes, strict=False)]
+        ),
         schedule=np.concatenate(
             [np.array([number[x] for x in s.plan.schedules])[s.plan.schedule[: s.measured]] for s in used]
         ),
@@ -140,5 +142,5 @@ def _variance(outputs: NDArray[np.int16]) -> Floats:
 
 
 def _clamped(outputs: NDArray[np.int16], geometry: Geometry) -> NDArray[np.bool_]:
-    at_limit: NDArray[np.bool_] = ((outputs <= geometry.output_min) | (outputs >= geometry.output_max)).any(axis=1)
-    return at_limit
+    at_limit = (outputs <= geometry.output_min) | (outputs >= geometry.output_max)
+    return np.asarray(at_limit.any(axis=1), dtype=np.bool_)

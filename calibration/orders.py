@@ -72,7 +72,8 @@ def timing(
     builder = PlanBuilder(geometry, "timing", units)
     rows, columns = geometry.rows, geometry.columns
     ramp = spread_scale(columns, 0.3, 1.0, generator) * spread_sign(columns) * geometry.weight_max
-    ramps = builder.program(np.broadcast_to(np.rint(ramp), (rows, columns)))
+    upwards = builder.program(np.broadcast_to(np.rint(ramp), (rows, columns)))
+    downwards = builder.program(np.broadcast_to(-np.rint(ramp), (rows, columns)))
     mixed = builder.program(
         np.rint(generator.normal(0, geometry.weight_max / 2, (rows, columns))).clip(
             -geometry.weight_max, geometry.weight_max
@@ -81,13 +82,13 @@ def timing(
     active = [rows // 8, rows // 4, rows // 2, rows]
     ramp_vectors = [_thinned(rows, count, (geometry.activation_max + 1) // 2, generator) for count in active]
     mixed_vectors = [generator.integers(0, geometry.activation_max + 1, rows) for _ in range(6)]
-    for program, vectors in ((ramps, ramp_vectors), (mixed, mixed_vectors)):
+    for program, vectors in ((upwards, ramp_vectors), (downwards, ramp_vectors), (mixed, mixed_vectors)):
         for spacing in spacings or _spacings(geometry, schedule.spacing_ns):
             for count in sends:
                 timed = replace(schedule, order=None, spacing_ns=spacing, sends=count)
                 for vector in vectors:
                     builder.add(
-                        program, timed, vector, spacing=spacing, sends=count, active_rows=np.count_nonzero(vector)
+                        program, timed, vector, spacing=spacing, sends=count, active_rows=int(np.count_nonzero(vector))
                     )
     return builder.build(repeats)
 

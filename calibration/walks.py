@@ -33,6 +33,8 @@ GAIN: Final = 7
 """Derivative by gain, times gain: with a line that saturates it is not the sum of the first two."""
 LINE_SLOTS: Final = 8
 
+_LANES: Final = 16
+"""Columns summed together: one cache line of float32."""
 _BLOCKS: Final = 64
 """Points are dealt to this many blocks in turn, so that threads get equal shares of short and long vectors."""
 
@@ -105,9 +107,36 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
                         reach[point, row, i] += lam
 
 
+@njit(nogil=True, cache=True, parallel=True)
+def normal_equations(weights, residual, jacobian):  # type: ignore[no-untyped-def]
+    """Per column: weighted sum of squares, J^T W r and J^T W J, summed in float64.
+
+    ``weights`` and ``residual`` have shape (points, columns), ``jacobian`` (names, points, columns).
+    """
+    names, points, columns = jacobian.shape
+    cost, gradient = np.zeros(columns), np.zeros((columns, names))
+    information = np.zeros((columns, names, names))
+    for block in prange((columns + _LANES - 1) // _LANES):
+        first, last = block * _LANES, min(columns, (block + 1) * _LANES)
+        for point in range(points):
+            for i in range(first, last):
+                weight, off = np.float64(weights[point, i]), np.float64(residual[point, i])
+                cost[i] += weight * off * off
+                for a in range(names):
+                    share = weight * jacobian[a, point, i]
+                    gradient[i, a] += share * off
+                    for b in range(a + 1):
+                        information[i, a, b] += share * jacobian[b, point, i]
+        for i in range(first, last):
+            for a in range(names):
+                for b in range(a):
+                    information[i, b, a] = information[i, a, b]
+    return cost, gradient, information
+
+
 @njit(nogil=True, cache=True, inline="always")
 def _compress(z):  # type: ignore[no-untyped-def]
-    """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative, by the seventh-order continued fraction (7e-7 for z < 20)."""
+    """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative, by the seventh-order continued fraction."""
     z = min(z, np.float32(40))
     top = np.float32(135135) + z * (np.float32(17325) + z * (np.float32(378) + z))
     bottom = np.float32(135135) + z * (np.float32(62370) + z * (np.float32(3150) + np.float32(28) * z))
@@ -127,7 +156,11 @@ def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing
         voltage = np.empty((1 + rows * sends.max(), columns), np.float32)
         line = np.empty((1 + rows * sends.max(), columns), np.float32)
         adjoint, on_line = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        kept, taken, kept_end = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
+        kept, taken, kept_end = (
+            np.empty(columns, np.float32),
+            np.empty(columns, np.float32),
+            np.empty(columns, np.float32),
+        )
         by_kept, by_taken = np.empty(columns, np.float32), np.empty(columns, np.float32)
         for point in range(block, points, _BLOCKS):
             plan, matrix = schedule[point], weights[program[point]]

@@ -1,0 +1,169 @@
+"""From sweeps to a calibration record: everything in its order, from data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fit import ModelFit, fit_model, starting_point, with_terms
+from calibration.noise import column_faults, misfit_faults, trial_noise
+from calibration.observations import Observations, observe
+from calibration.record import CalibrationRecord, covariance_of
+from calibration.score import residual_over_noise, residual_parts, score
+from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
+from calibration.vectors import HELD_OUT, RANDOM
+from data.errors import BadInput
+from data.metadata import new_run_id, utc_now
+from data.sweep import SweepData
+from data.values import Geometry, Identity, Schedule
+from models.parameters import ChipParameters, Term
+
+Progress = Callable[[float, str], None]
+"""Hears how much is done, 0 to 1, and what is being done; may raise to stop."""
+
+VALIDATION_SHARE: Final = 0.25
+_VALIDATED: Final = (RANDOM, "permutations", "timing")
+_BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
+
+
+def calibrate(
+    sweeps: Sequence[SweepData],
+    identity: Identity,
+    geometry: Geometry,
+    schedule: Schedule,
+    *,
+    temperature_c: float | None = None,
+    progress: Progress = lambda done, doing: None,
+) -> CalibrationRecord:
+    """Fit the chip models of one board to the sweeps that were measured on it.
+
+    The sweep of kind ``held-out`` scores the result and is used for nothing else. A part of the fitted sweeps
+    validates: it chooses the terms, and is fitted in the end too.
+
+    Args:
+        sweeps: measured by :func:`calibration.plans.standard_plans`; more or others do no harm.
+        identity: the board they were measured on.
+        geometry: its array.
+        schedule: the working schedule: the unordered model is fitted and both are scored at it.
+        temperature_c: of the board when the sweeps were measured, in degrees Celsius.
+        progress: hears of progress.
+
+    Raises:
+        BadInput: a sweep that is needed is missing, or none of the columns works.
+    """
+    progress(0.0, "reading the sweeps")
+    everything = observe(sweeps, geometry)
+    held_out = everything.select(everything.of_kind(HELD_OUT))
+    fitted = everything.select(~everything.of_kind(HELD_OUT))
+    _check(fitted, held_out, schedule)
+    parts = _Parts.of(fitted)
+    noise = trial_noise(fitted)
+    base, faults = _base(parts.train, noise, progress)
+    passing = _passing(faults)
+    fits = _candidates(parts.train, base, passing, progress)
+    selection = choose_terms(parts.validation, [fit.parameters for fit in fits], passing)
+    best = next(fit for fit, row in zip(fits, selection, strict=True) if row.chosen)
+    progress(0.75, f"refining {model_name(best.parameters.terms)}")
+    unordered = _unordered(fitted, base.parameters, schedule, passing)
+    final = fit_model(fitted, best.parameters, passing, rounds=1) if best.parameters.terms else unordered
+    faults = misfit_faults(faults, residual_over_noise(parts.validation, final.parameters))
+    progress(0.95, "scoring on the held-out sweep")
+    return _record(identity, schedule, final, unordered.parameters, faults, selection, held_out, sweeps, temperature_c)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    train: Observations
+    validation: Observations
+
+    @classmethod
+    def of(cls, fitted: Observations) -> _Parts:
+        """Every fourth point, by a fixed draw, of the sweeps that look like what the board is used for."""
+        drawn = np.random.default_rng(0).random(fitted.points) < VALIDATION_SHARE
+        validation = drawn & fitted.of_kind(*_VALIDATED)
+        return cls(fitted.select(~validation), fitted.select(validation))
+
+
+def _check(fitted: Observations, held_out: Observations, schedule: Schedule) -> None:
+    if not fitted.of_kind(RANDOM).any():
+        raise BadInput("the sweep of random vectors is missing; measure all standard plans before calibrating")
+    if not held_out.points:
+        raise BadInput("the held-out sweep is missing; measure all standard plans before calibrating")
+    if not fitted.sent_by(schedule).any() or not held_out.sent_by(schedule).any():
+        raise BadInput(
+            f"no vector was measured with the working schedule ({schedule.spacing_ns} ns, {schedule.sends} sends); "
+            "name the schedule that the sweeps were planned for"
+        )
+
+
+def _base(train: Observations, noise: NDArray[np.float64], progress: Progress) -> tuple[ModelFit, tuple[str, ...]]:
+    """The model with leak and rails, which all others start from, and the columns that cannot be used."""
+    start = starting_point(train, noise)
+    faults = column_faults(train, noise, start.gain)
+    if not _passing(faults).any():
+        raise BadInput(f"none of the {len(faults)} columns can be used (column 0: {faults[0]}); check the board")
+    progress(0.05, "fitting leak + rails")
+    begin = with_terms(start, _BASE, ordered=True)
+    fit = fit_model(train, begin, _passing(faults), rounds=2, check=lambda: progress(0.1, "fitting leak + rails"))
+    faults = column_faults(train, noise, fit.parameters.gain)
+    if not _passing(faults).any():
+        raise BadInput(f"none of the {len(faults)} columns can be used (column 0: {faults[0]}); check the board")
+    return fit, faults
+
+
+def _candidates(
+    train: Observations, base: ModelFit, passing: NDArray[np.bool_], progress: Progress
+) -> tuple[ModelFit, ...]:
+    fits = []
+    for number, terms in enumerate(CANDIDATES):
+        progress(0.3 + 0.45 * number / len(CANDIDATES), f"fitting {model_name(terms)}")
+        start = with_terms(base.parameters, terms, ordered=bool(terms))
+        fits.append(base if terms == _BASE else fit_model(train, start, passing, rounds=1))
+    return tuple(fits)
+
+
+def _unordered(fitted: Observations, base: ChipParameters, schedule: Schedule, passing: NDArray[np.bool_]) -> ModelFit:
+    """The best order-blind model at the working schedule; its row gains may hold what a row's usual place does."""
+    usual = fitted.sent_by(schedule) & fitted.of_kind(RANDOM, "baseline")
+    return fit_model(fitted.select(usual), with_terms(base, frozenset(), ordered=False), passing, rounds=2)
+
+
+def _passing(faults: tuple[str, ...]) -> NDArray[np.bool_]:
+    return np.array([not fault for fault in faults], dtype=np.bool_)
+
+
+def _record(
+    identity: Identity,
+    schedule: Schedule,
+    final: ModelFit,
+    unordered: ChipParameters,
+    faults: tuple[str, ...],
+    selection: tuple[Candidate, ...],
+    held_out: Observations,
+    sweeps: Sequence[SweepData],
+    temperature_c: float | None,
+) -> CalibrationRecord:
+    passing, working = _passing(faults), held_out.sent_by(schedule)
+    ordered = final.parameters
+    return CalibrationRecord(
+        calibration_id=new_run_id(),
+        created=utc_now(),
+        identity=identity,
+        geometry=held_out.geometry,
+        schedule=schedule,
+        ordered=ordered,
+        unordered=unordered,
+        covariance=covariance_of(final.columns),
+        passes=passing,
+        reasons=faults,
+        selection=selection,
+        ordered_score=score(held_out, working, ordered, passing),
+        unordered_score=score(held_out, working, unordered, passing),
+        parts=residual_parts(held_out.select(working), ordered, unordered),
+        runs=tuple(dict.fromkeys(sweep.run_id for sweep in sweeps)),
+        temperature_c=temperature_c,
+    )

@@ -1,0 +1,160 @@
+"""Fits what all columns share, activation curve, weight curve and row gains, in one joint Gauss-Newton step.
+
+Each column's own parameters are eliminated by the Schur complement (Golub and Pereyra, *Inverse Problems* 19 (2003)
+R1), so that a step of the shared parameters already allows for the columns' answer to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from calibration.columns import derivatives, fitted_names
+from calibration.observations import Observations
+from calibration.sensitivity import charge_of_weights, evaluate
+from models.kernels.cpu import parallel_kernels
+from models.parameters import ChipParameters
+
+Floats = NDArray[np.float64]
+
+_CHUNK_BYTES: Final = 48 * 1024 * 1024
+_RIDGE: Final = 1e-7
+"""Relative damping: codes and rows that the data never show keep their value."""
+
+
+def fit_curves(
+    points: Observations, start: ChipParameters, weights: Floats, *, columns: NDArray[np.intp]
+) -> Callable[[float], ChipParameters]:
+    """A step for the shared parameters; the columns' own are to be fitted again afterwards.
+
+    Args:
+        points: what is fitted.
+        start: current parameters of all columns.
+        weights: inverse variance of each observation, shape (points, columns).
+        columns: the columns that take part; a few dozen good ones determine the curves far below the noise.
+
+    Returns:
+        The chip after a given fraction of the step.
+    """
+    step = _joint_step(points.select_columns(columns), start.select(columns), weights[:, columns])
+    top_activation, top = points.geometry.activation_max, points.geometry.weight_max
+    activation, weight, row = np.split(step, [top_activation, top_activation + 2 * top])
+
+    def moved(fraction: float) -> ChipParameters:
+        whole_weight = np.concatenate([weight[:top], [0.0], weight[top:]])
+        chip = replace(
+            start,
+            activation_curve=start.activation_curve + fraction * np.concatenate([[0.0], activation]),
+            weight_curve=start.weight_curve + fraction * whole_weight,
+            row_gain=start.row_gain * (1 + np.clip(fraction * row, -0.5, 0.5)),
+        )
+        return normalised(chip)
+
+    return moved
+
+
+def normalised(parameters: ChipParameters) -> ChipParameters:
+    """The same chip with the scales moved to where they belong, since charge fixes only their product.
+
+    Row gains have mean 1; the activation curve and each half of the weight curve have slope 1 (least squares through
+    the origin) against the code. What is taken out goes into gain and asymmetry.
+    """
+    top = parameters.geometry.weight_max
+    rows = float(parameters.row_gain.mean())
+    codes = np.arange(parameters.geometry.activation_max + 1)
+    activation = float(parameters.activation_curve @ codes / (codes @ codes))
+    ramp = np.arange(1, top + 1)
+    positive = float(parameters.weight_curve[top + 1 :] @ ramp / (ramp @ ramp))
+    negative = -float(parameters.weight_curve[:top][::-1] @ ramp / (ramp @ ramp))
+    curve = parameters.weight_curve.copy()
+    curve[top + 1 :] /= positive
+    curve[:top] /= negative
+    plus, minus = positive * (1 + parameters.asymmetry), negative * (1 - parameters.asymmetry)
+    scale = rows * activation
+    return replace(
+        parameters,
+        row_gain=parameters.row_gain / rows,
+        activation_curve=parameters.activation_curve / activation,
+        weight_curve=curve,
+        gain=parameters.gain * scale * (plus + minus) / 2,
+        asymmetry=(plus - minus) / (plus + minus),
+        line_limit=parameters.line_limit / (scale * (plus + minus) / 2),
+    )
+
+
+def _joint_step(points: Observations, chip: ChipParameters, weights: Floats) -> Floats:
+    names = fitted_names(chip)
+    columns = points.geometry.columns
+    unknowns = chip.geometry.activation_max + 2 * chip.geometry.weight_max + chip.geometry.rows
+    own = np.zeros((columns, len(names), len(names)))
+    mixed = np.zeros((columns, unknowns, len(names)))
+    shared = np.zeros((unknowns, unknowns))
+    own_gradient, shared_gradient = np.zeros((columns, len(names))), np.zeros(unknowns)
+    root = np.sqrt(weights).astype(np.float32)
+    chunk = max(1, _CHUNK_BYTES // (4 * unknowns * columns))
+    for first in range(0, points.points, chunk):
+        part = np.arange(first, min(first + chunk, points.points))
+        seen, weight = points.select(part), root[part]
+        here = evaluate(seen, chip, reach=True)
+        residual = ((seen.mean - here.predicted) * weight).T.astype(np.float32)
+        by_own = np.ascontiguousarray((derivatives(here, names) * weight).transpose(2, 1, 0))
+        by_shared = _by_shared(seen, chip, here.reach, weight, unknowns)
+        flat = by_shared.reshape(-1, unknowns)
+        shared += flat.T @ flat
+        shared_gradient += flat.T @ residual.ravel()
+        mixed += by_shared.transpose(0, 2, 1) @ by_own
+        own += by_own.transpose(0, 2, 1) @ by_own
+        own_gradient += np.einsum("cpa,cp->ca", by_own, residual)
+    # Scaled to a unit diagonal, since the leak's derivative is a million times that of an offset.
+    scale = np.sqrt(np.maximum(np.einsum("caa->ca", own), 1e-30))
+    own /= scale[:, :, None] * scale[:, None, :]
+    inverse = np.linalg.inv(own + 1e-8 * np.eye(len(names)))
+    answered = (mixed / scale[:, None, :]) @ inverse
+    reduced = shared - np.einsum("cua,cva->uv", answered, mixed / scale[:, None, :], optimize=True)
+    gradient = shared_gradient - np.einsum("cua,ca->u", answered, own_gradient / scale)
+    ridge = _RIDGE * np.diag(shared) + 1e-12 * max(float(np.diag(shared).max()), 1e-300)
+    step: Floats = np.linalg.solve(reduced + np.diag(ridge), gradient)
+    return step
+
+
+def _by_shared(
+    points: Observations, chip: ChipParameters, reach: NDArray[np.float32], weight: NDArray[np.float32], unknowns: int
+) -> NDArray[np.float32]:
+    """Weighted derivatives by the shared unknowns, shape (columns, points, unknowns)."""
+    out = np.zeros((points.geometry.columns, points.points, unknowns), np.float32)
+    asymmetry = chip.asymmetry.astype(np.float32)
+    used, program = np.unique(points.program, return_inverse=True)
+    matrices = points.weights[used]
+    charges = charge_of_weights(matrices, chip)
+    curve, rows = chip.activation_curve.astype(np.float32), chip.row_gain.astype(np.float32)
+    with parallel_kernels():
+        _scatter(points.activations, program, matrices, charges, curve, rows, asymmetry, reach, weight, out)
+    return out
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def _scatter(activations, program, codes, charges, curve, row_gain, asymmetry, reach, weight, out):  # type: ignore[no-untyped-def]
+    points, rows = activations.shape
+    columns = out.shape[0]
+    first_weight = len(curve) - 1
+    first_row = out.shape[2] - rows
+    top = (first_row - first_weight) // 2
+    for point in prange(points):
+        matrix, charge_of = codes[program[point]], charges[program[point]]
+        for i in range(columns):
+            for row in range(rows):
+                x, code = activations[point, row], matrix[row, i]
+                lam = reach[point, row, i] * weight[point, i]
+                if x == 0 or code == 0 or lam == 0:
+                    continue
+                by_activation = lam * charge_of[row, i]
+                skew = 1 + asymmetry[i] if code > 0 else 1 - asymmetry[i]
+                slot = top + code - (1 if code > 0 else 0)
+                out[i, point, x - 1] += by_activation
+                out[i, point, first_weight + slot] += lam * curve[x] * row_gain[row] * skew
+                out[i, point, first_row + row] += curve[x] * by_activation

@@ -1,0 +1,189 @@
+"""Fits the chip models: starting values, then columns and curves in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.columns import ColumnFit, fit_columns, huber
+from calibration.curves import fit_curves
+from calibration.noise import total_noise
+from calibration.observations import Observations
+from models.parameters import ChipParameters, Term
+
+Floats = NDArray[np.float64]
+
+CURVE_COLUMNS: Final = 48
+"""How many passing columns determine the shared curves."""
+START_LINE_NS: Final = 200.0
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """A fitted chip model.
+
+    Attributes:
+        parameters: the chip.
+        columns: the last fit of the columns' own parameters, with its information matrix.
+        excess: standard deviation of the misfit beyond the trial noise, in codes, common to the passing columns.
+    """
+
+    parameters: ChipParameters
+    columns: ColumnFit
+    excess: float
+
+
+def starting_point(points: Observations, noise: Floats) -> ChipParameters:
+    """Ideal curves with each column's gain, offset and rails read from the data.
+
+    The gain is the slope of the output against the integer product, where the output is less than half the column's
+    largest; a rail is where outputs stay although the product goes on.
+    """
+    ideal = ChipParameters.ideal(points.geometry, 1.0)
+    product = integer_product(points)
+    centre = np.median(points.mean, axis=0)
+    swing = np.quantile(np.abs(points.mean - centre), 0.98, axis=0)
+    duration = _duration(points)
+    # Short vectors: the less time, the less an unknown leak takes away.
+    inside = (np.abs(points.mean - centre) < 0.5 * swing) & ~points.clamped
+    inside &= (duration <= np.quantile(duration, 0.3))[:, None]
+    count = np.maximum(inside.sum(axis=0), 1)
+    x_mean = (product * inside).sum(axis=0) / count
+    y_mean = (points.mean * inside).sum(axis=0) / count
+    x = (product - x_mean) * inside
+    slope = (x * (points.mean - y_mean)).sum(axis=0) / np.maximum((x * x).sum(axis=0), 1e-12)
+    usual = float(np.median(slope[slope > 0])) if (slope > 0).any() else 1.0
+    gain = np.clip(slope, 1e-2 * usual, 1e2 * usual)
+    offset = y_mean - gain * x_mean
+    low, high = _rails(points.mean - offset, product * gain, total_noise(noise))
+    return replace(ideal, ordered=True, gain=gain, offset=offset, noise=noise, rail_low=low, rail_high=high)
+
+
+def with_terms(parameters: ChipParameters, terms: frozenset[Term], *, ordered: bool) -> ChipParameters:
+    """Parameters as starting values for a model with these terms: what it lacks is neutral, what it gains is small."""
+    columns = parameters.geometry.columns
+    neutral = np.full(columns, np.inf)
+    leaky = np.where(np.isfinite(parameters.tau_membrane_ns), parameters.tau_membrane_ns, 1e9)
+    started = "line" in parameters.terms
+    return replace(
+        parameters,
+        ordered=ordered,
+        terms=terms,
+        tau_membrane_ns=leaky if "leak" in terms else neutral,
+        rail_low=parameters.rail_low if "rails" in terms or not ordered else -neutral,
+        rail_high=parameters.rail_high if "rails" in terms or not ordered else neutral,
+        tau_line_ns=np.where(started, parameters.tau_line_ns, START_LINE_NS) if "line" in terms else np.zeros(columns),
+        line_limit=np.where(started, parameters.line_limit, 1e9) if "line" in terms else neutral,
+    )
+
+
+def fit_model(
+    points: Observations,
+    start: ChipParameters,
+    passing: NDArray[np.bool_],
+    *,
+    rounds: int = 2,
+    check: Callable[[], None] = lambda: None,
+) -> ModelFit:
+    """Fit a model with the terms of ``start``: columns, then curves and columns ``rounds`` times.
+
+    Args:
+        points: what is fitted.
+        start: starting values; ``noise`` is the trial noise and stays.
+        passing: columns that may determine what all share, shape (columns,).
+        rounds: how often the curves are fitted.
+        check: called between steps; may raise to stop.
+    """
+    shared = _curve_columns(passing)
+    excess = 0.0
+    fit = fit_columns(points, start, weights_of(points, start.noise, excess), passing, iterations=6)
+    for _ in range(rounds):
+        check()
+        excess = misfit(points, fit.predicted, start.noise, passing)
+        weights = _robust(points, fit, excess)
+        fit = _curves_and_columns(points, fit, weights, passing, shared)
+    check()
+    excess = misfit(points, fit.predicted, start.noise, passing)
+    fit = fit_columns(points, fit.parameters, _robust(points, fit, excess), passing, iterations=2)
+    return ModelFit(fit.parameters, fit, excess)
+
+
+def _curves_and_columns(
+    points: Observations, fit: ColumnFit, weights: Floats, passing: NDArray[np.bool_], shared: NDArray[np.intp]
+) -> ColumnFit:
+    """One step of the curves and the columns' answer to it; halved where it makes things worse."""
+    before = float((weights * (points.mean - fit.predicted) ** 2)[:, passing].sum())
+    moved = fit_curves(points, fit.parameters, weights, columns=shared)
+    for fraction in (1.0, 0.5, 0.2):
+        tried = fit_columns(points, moved(fraction), weights, passing, iterations=3)
+        after = float((weights * (points.mean - tried.predicted) ** 2)[:, passing].sum())
+        if after < before:
+            return tried
+    return fit
+
+
+def weights_of(points: Observations, noise: Floats, excess: float) -> Floats:
+    """Inverse variance of the mean at every point, misfit included, 0 where the ADC clamped."""
+    variance = total_noise(noise) ** 2 / points.count[:, None] + excess**2
+    weights: Floats = np.where(points.clamped, 0.0, 1 / variance)
+    return weights
+
+
+def misfit(points: Observations, predicted: NDArray[np.float32], noise: Floats, passing: NDArray[np.bool_]) -> float:
+    """How far the means are off beyond their trial noise, in codes: the median over the passing columns."""
+    used = ~points.clamped
+    residual = np.where(used, points.mean - predicted, 0.0)
+    expected = np.where(used, total_noise(noise) ** 2 / points.count[:, None], 0.0)
+    # A few gross points must not hide what the many say.
+    residual = np.clip(residual, -20, 20)
+    surplus = (residual**2 - expected).sum(axis=0) / np.maximum(used.sum(axis=0), 1)
+    chosen = surplus[passing] if passing.any() else surplus
+    return float(np.sqrt(max(np.median(chosen), 0.0)))
+
+
+def integer_product(points: Observations) -> Floats:
+    """Activations times weights, times sends, shape (points, columns)."""
+    product = np.empty((points.points, points.geometry.columns))
+    sends = np.array([schedule.sends for schedule in points.schedules])[points.schedule]
+    for program in np.unique(points.program):
+        rows = np.flatnonzero(points.program == program)
+        codes = points.activations[rows].astype(np.float64)
+        product[rows] = codes @ points.weights[program].astype(np.float64)
+    product *= sends[:, None]
+    return product
+
+
+def _duration(points: Observations) -> Floats:
+    """Time from the first event to the read-out in ns, shape (points,)."""
+    of = points.schedules
+    spacing = np.array([s.spacing_ns * s.sends for s in of])[points.schedule]
+    settle = np.array([s.settle_ns for s in of])[points.schedule]
+    duration: Floats = np.count_nonzero(points.activations, axis=1) * spacing + settle.astype(np.float64)
+    return duration
+
+
+def _robust(points: Observations, fit: ColumnFit, excess: float) -> Floats:
+    residual = points.mean - fit.predicted
+    return huber(residual, weights_of(points, fit.parameters.noise, excess))
+
+
+def _rails(output: Floats, linear: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Where outputs end although the linear prediction goes on by far; infinite where that is not seen."""
+    top = min(9, len(output))
+    high = np.median(np.sort(output, axis=0)[-top:], axis=0)
+    low = np.median(np.sort(output, axis=0)[:top], axis=0)
+    beyond = 3 * noise
+    seen_high = (linear > high + beyond).sum(axis=0) >= top
+    seen_low = (linear < low - beyond).sum(axis=0) >= top
+    return np.where(seen_low & (low < -1), low, -np.inf), np.where(seen_high & (high > 1), high, np.inf)
+
+
+def _curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    good = np.flatnonzero(passing)
+    if not len(good):
+        good = np.arange(len(passing))
+    return good[np.unique(np.linspace(0, len(good) - 1, min(CURVE_COLUMNS, len(good))).astype(np.intp))]
