@@ -1,1 +1,29 @@
-"""A process that behaves like a board at the wire; its physics shares nothing with the models fitted to it."""
+"""A process that behaves like a board at the wire; its physics shares nothing with the models fitted to it.
+
+Importing this compiles and starts nothing; the physics is loaded where it is used, in :func:`serve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers.emulator.options import Options
+from drivers.emulator.process import EmulatedBoard, start
+
+__all__ = ["EmulatedBoard", "Options", "serve", "start"]
+
+
+def serve(options: Options, announce: Callable[[str], None]) -> None:
+    """Serve an emulated board in this process until a signal, Ctrl-C or the end of standard input stops it.
+
+    Args:
+        options: the board and where it is reached.
+        announce: called once, when the board answers, with one line of JSON: ``serial``, ``tcp``, ``serial_number``,
+            ``identity`` and ``pid``.
+
+    Raises:
+        BadInput: an option that cannot be used, in one sentence.
+    """
+    from drivers.emulator import server
+
+    server.serve(options, announce)
