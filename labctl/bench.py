@@ -184,8 +184,9 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
 
 def _start_emulator(config: EmulatorConfig, resources: ExitStack) -> str:
     from drivers import emulator
+    from drivers.emulator.options import has_terminals
 
-    serial = config.link == "serial" or (config.link is None and emulator.has_terminals())
+    serial = config.link == "serial" or (config.link is None and has_terminals())
     options = emulator.Options(
         seed=config.seed,
         serial=serial,

@@ -29,13 +29,8 @@ def emulate(
     """
     from drivers import emulator
 
-    both = tcp is None and not serial
     options = emulator.Options(
-        seed=seed,
-        tcp="127.0.0.1:0" if both else tcp,
-        serial=serial or (both and emulator.has_terminals()),
-        faults=tuple(fault or ()),
-        physics=tuple(physics or ()),
+        seed=seed, tcp=tcp, serial=serial, faults=tuple(fault or ()), physics=tuple(physics or ())
     )
     emulator.serve(options, say)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -25,7 +26,7 @@ COLOURS: Mapping[str, str] = {
 }
 MARKERS: Mapping[str, str] = {"board": "o", "ordered": "s", "unordered": "^", "ideal": "D", "float": "x"}
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -1,0 +1,110 @@
+"""Compare networks on the board with their counterparts, and load what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibration.record import CalibrationRecord, load_record
+from data.runfile import Run, read_metadata, read_run
+from data.sweep import SweepData
+from data.sweepfile import read_sweep
+from labctl.comparison import Comparison, compare_network
+from labctl.comparison_file import KIND, describe, write_comparison
+from labctl.library import find
+from labctl.measuring import bench_metadata
+from labctl.progress import Listener, silent
+from models.arms import TrainedNetwork
+from models.networkfile import load_network
+
+if TYPE_CHECKING:
+    from labctl.bench import Bench
+    from labctl.learning import SpeechTask
+
+CALIBRATION = "calibration"
+NETWORK_SUFFIX = ".safetensors"
+
+
+def compare(
+    bench: Bench,
+    network: Path | str,
+    *,
+    calibration: CalibrationRecord | Path | str = "latest",
+    speech: SpeechTask | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    listener: Listener = silent,
+) -> Comparison:
+    """Run a network on the board and on the ordered, unordered and ideal model, and write a comparison run.
+
+    Args:
+        bench: the open bench.
+        network: file of a trained network.
+        calibration: a record, its file, its run id or ``latest``.
+        speech: prepared utterances; None prepares synthetic ones. Its test voices are used.
+        limit: only the first that many test utterances.
+        seed: of the models' trial noise.
+        listener: hears of progress.
+
+    Raises:
+        BadInput: network, calibration and board do not belong together.
+        LinkError: the link failed.
+    """
+    path = Path(network)
+    trained = load_network(path)
+    record = calibration_record(calibration, bench.runs)
+    if speech is None:
+        from labctl.learning import prepare_speech
+
+        speech = prepare_speech(listener=listener)
+    samples = speech.encoded_test(trained.network)
+    if limit is not None:
+        samples = samples.first(limit)
+    comparison = compare_network(
+        trained.network,
+        bench.board,
+        record,
+        samples.activations,
+        samples.labels,
+        name=path.name,
+        arm=str(trained.arm),
+        seed=seed,
+        listener=listener,
+    )
+    metadata = bench_metadata(
+        bench,
+        KIND,
+        title=f"{trained.arm} arm on the board and its counterparts",
+        calibration_id=record.calibration_id,
+        calibration_hash=record.content_hash,
+        plan=describe(comparison),
+        seed=seed,
+    )
+    return write_comparison(comparison, bench.runs, metadata)
+
+
+def calibration_record(calibration: CalibrationRecord | Path | str, folder: Path) -> CalibrationRecord:
+    """A calibration by value, file, run id, the start of one, or ``latest`` in ``folder``."""
+    if isinstance(calibration, CalibrationRecord):
+        return calibration
+    return load_record(find(calibration, folder=folder, kind=CALIBRATION))
+
+
+def load(what: Path | str, folder: Path | str | None = None) -> CalibrationRecord | SweepData | TrainedNetwork | Run:
+    """Load what labctl wrote, as the type that fits: calibration, sweep, network, or any other run.
+
+    Args:
+        what: a file, a run id, the start of one, or ``latest``.
+        folder: where run ids are looked up; None for the bench file's folder.
+
+    Raises:
+        BadInput: there is no such file or run, or it is damaged.
+    """
+    if Path(what).suffix == NETWORK_SUFFIX:
+        return load_network(Path(what))
+    path = find(what, folder=None if folder is None else Path(folder))
+    kind = read_metadata(path).kind
+    if kind == CALIBRATION:
+        return load_record(path)
+    run = read_run(path)
+    return read_sweep(path) if "output" in run.variables and "activation" in run.variables else run

@@ -1,0 +1,184 @@
+"""Measure a board and fit its models: sweeps to run files, run files to a calibration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibration.calibrate import calibrate as fit
+from calibration.plans import Budget, standard_plans
+from calibration.vectors import RANDOM
+from data.errors import BadInput
+from data.metadata import RunMetadata
+from data.runfile import read_metadata
+from data.sweep import SweepPlan
+from data.sweepfile import read_sweep
+from data.values import Schedule
+from labctl.engine import run_plan
+from labctl.progress import Listener, Stop, never, part, silent
+
+if TYPE_CHECKING:
+    from calibration.record import CalibrationRecord
+    from labctl.bench import Bench
+
+ACQUISITION = 0.5
+"""Share of a calibration's time that goes into measuring, for the progress bar."""
+
+
+def plans(
+    bench: Bench, kinds: Iterable[str] | None = None, *, budget: Budget = "quick", seed: int = 0
+) -> tuple[SweepPlan, ...]:
+    """The standard sweeps for the board of a bench at its working schedule.
+
+    Args:
+        bench: the open bench.
+        kinds: only these kinds; None for all that a calibration needs.
+        budget: ``quick`` or ``full``.
+        seed: of the vectors and weights that are drawn at random.
+
+    Raises:
+        BadInput: an unknown kind or budget; the sentence names the known ones.
+    """
+    found = standard_plans(bench.board.geometry, bench.schedule, seed=seed, budget=budget)
+    known = tuple(dict.fromkeys(plan.kind for plan in found))
+    wanted = tuple(kinds or known)
+    unknown = [kind for kind in wanted if kind not in known]
+    if unknown:
+        raise BadInput(f"there is no sweep {', '.join(unknown)}; the sweeps are {', '.join(known)}")
+    return tuple(plan for plan in found if plan.kind in wanted)
+
+
+def sweep(
+    bench: Bench,
+    sweeps: Sequence[SweepPlan] | None = None,
+    *,
+    seed: int = 0,
+    listener: Listener = silent,
+    stop: Stop = never,
+) -> tuple[Path, ...]:
+    """Measure sweeps on the board of a bench; returns their run files.
+
+    Args:
+        bench: the open bench.
+        sweeps: plans, e.g. of :func:`plans`; None for all that a calibration needs.
+        seed: noted in the files; of the plans when none are given.
+        listener: hears of progress.
+        stop: asked between batches; true keeps what was measured and ends.
+
+    Raises:
+        BadInput: a plan does not fit the board.
+        LinkError: the link failed; what was measured is kept.
+    """
+    chosen = plans(bench, seed=seed) if sweeps is None else tuple(sweeps)
+    total = sum(plan.vectors for plan in chosen) or 1
+    done, files = 0, []
+    for plan in chosen:
+        if stop():
+            break
+        heard = part(listener, done / total, (done + plan.vectors) / total)
+        metadata = bench_metadata(bench, plan.kind, seed=seed, plan=json.dumps(_outline(plan)))
+        files.append(run_plan(plan, bench.board, bench.runs, metadata, listener=heard, stop=stop))
+        done += plan.vectors
+    return tuple(files)
+
+
+def calibrate(
+    bench: Bench | None = None,
+    *,
+    runs: Sequence[Path | str] | None = None,
+    folder: Path | None = None,
+    budget: Budget = "quick",
+    seed: int = 0,
+    listener: Listener = silent,
+) -> CalibrationRecord:
+    """Fit the ordered and the unordered model; the record is saved as ``<calibration_id>-calibration.h5``.
+
+    Args:
+        bench: the open bench; its board is measured unless ``runs`` are given.
+        runs: files of sweeps that were measured before, all of one board.
+        folder: where the record goes; None for the runs of the bench, or the folder of the first run.
+        budget: how much to measure.
+        seed: of the vectors and weights that are drawn at random.
+        listener: hears of progress.
+
+    Raises:
+        BadInput: neither bench nor runs, runs of different boards, or a sweep that is needed is missing.
+    """
+    temperature = None
+    if runs is None:
+        if bench is None:
+            raise BadInput("give an open bench to measure, or the runs to fit")
+        temperature = bench.board.temperature()
+        chosen = plans(bench, budget=budget, seed=seed)
+        runs = sweep(bench, chosen, seed=seed, listener=part(listener, 0.0, ACQUISITION))
+    files = [Path(run) for run in runs]
+    if not files:
+        raise BadInput("there are no runs to fit")
+    metadata = _one_board(files)
+    sweeps = [read_sweep(path) for path in files]
+    if metadata.identity is None or metadata.geometry is None:
+        raise BadInput(f"{files[0]} does not say which board it was measured on")
+    record = fit(
+        sweeps,
+        metadata.identity,
+        metadata.geometry,
+        bench.schedule if bench is not None else _working_schedule([item.plan for item in sweeps]),
+        temperature_c=temperature,
+        progress=part(listener, ACQUISITION if temperature is not None else 0.0, 1.0, "fit: "),
+    )
+    target = folder or (bench.runs if bench is not None else files[0].parent)
+    record.save(target / f"{record.calibration_id}-calibration.h5")
+    return record
+
+
+def bench_metadata(bench: Bench, kind: str, **known: object) -> RunMetadata:
+    """Metadata of a run on the board of a bench: who it is, how it is set, whether it is simulated."""
+    board = bench.board
+    return RunMetadata.new(
+        kind,
+        simulated=board.identity.simulated,
+        identity=board.identity,
+        geometry=board.geometry,
+        snapshot=json.dumps({"bench": bench.config.name, "board": [asdict(item) for item in board.snapshot()]}),
+        **known,
+    )
+
+
+def _outline(plan: SweepPlan) -> dict[str, object]:
+    """A plan in a few words; the file holds all of it as arrays."""
+    return {
+        "kind": plan.kind,
+        "points": plan.points,
+        "repeats": plan.repeats,
+        "programmes": len(plan.weights),
+        "schedules": len(plan.schedules),
+        "coordinates": list(plan.coordinates),
+    }
+
+
+def _one_board(files: Sequence[Path]) -> RunMetadata:
+    first = read_metadata(files[0])
+    for path in files[1:]:
+        other = read_metadata(path)
+        if other.identity != first.identity:
+            raise BadInput(
+                f"{files[0].name} was measured on {first.identity} and {path.name} on {other.identity}; "
+                "fit the runs of one board"
+            )
+    return first
+
+
+def _working_schedule(sweeps: Sequence[SweepPlan]) -> Schedule:
+    """The schedule that the random vectors were sent by most often."""
+    counts: dict[Schedule, int] = {}
+    for plan in sweeps:
+        if plan.kind == RANDOM:
+            for index in plan.schedule:
+                schedule = plan.schedules[index]
+                counts[schedule] = counts.get(schedule, 0) + 1
+    if not counts:
+        raise BadInput("the sweep of random vectors is missing; measure all standard sweeps before calibrating")
+    return max(counts, key=counts.__getitem__)

@@ -1,0 +1,28 @@
+"""One self-contained HTML page for a run: a sweep, a calibration or a comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.errors import LabctlError
+from data.runfile import read_metadata
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the page of a run; without ``out`` beside the run file.
+
+    Raises:
+        BadInput: the file is no run, is damaged, or is of a kind without a report.
+        LabctlError: the page cannot be written.
+    """
+    from labctl.report import calibration_page, comparison_page, sweep_page
+
+    kind = read_metadata(run).kind
+    pages = {"calibration": calibration_page.page, "comparison": comparison_page.page}
+    page = pages.get(kind, sweep_page.page)(run)
+    target = out if out is not None else run.with_suffix(".html")
+    try:
+        target.write_text(page.html(), encoding="utf-8")
+    except OSError as error:
+        raise LabctlError(f"cannot write the report {target}: {error.strerror}") from error
+    return target
