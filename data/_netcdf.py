@@ -133,7 +133,8 @@ class NetcdfFile:
     def grow(self, dim: str, size: int) -> None:
         """Make an unlimited dimension at least ``size`` long."""
         shorter = [data for name in self._dims[dim] if (data := self._file[name]).shape[0] < size]
-        self.reserve(sum((size - data.shape[0]) * math.prod(data.shape[1:]) * data.dtype.itemsize for data in shorter))
+        stored = [data for data in shorter if not _only_dimension(data)]
+        self.reserve(sum((size - data.shape[0]) * math.prod(data.shape[1:]) * data.dtype.itemsize for data in stored))
         for data in shorter:
             data.resize(size, axis=0)
 

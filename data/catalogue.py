@@ -66,9 +66,9 @@ class _Known:
     modified_ns: int
 
     def still_holds(self, stat: os.stat_result) -> bool:
-        """A running file is always read again: its writer may have died without touching it."""
+        """A running file is read again, its writer may have died; an unreadable one may have been read too early."""
         same = (self.entry.size, self.modified_ns) == (stat.st_size, stat.st_mtime_ns)
-        return same and self.entry.status != "running"
+        return same and self.entry.status not in ("running", UNREADABLE)
 
 
 class Catalogue:

@@ -62,7 +62,7 @@ class Table:
 
 
 def tables_of(run: Run) -> tuple[Table, ...]:
-    """The tables of a run, the main one first: of those with one dimension, the longest."""
+    """The tables of a run, the main one first: of those with one dimension and variables along it, the longest."""
     groups: dict[tuple[str, ...], dict[str, Variable]] = {}
     for name, variable in run.variables.items():
         if variable.dims and variable.dims != (name,):
@@ -70,7 +70,7 @@ def tables_of(run: Run) -> tuple[Table, ...]:
         elif variable.dims:
             groups.setdefault(variable.dims, {})
     made = [_table(run, dims, columns) for dims, columns in groups.items()]
-    return tuple(sorted(made, key=lambda table: (len(table.dims) > 1, -table.sizes[0])))
+    return tuple(sorted(made, key=lambda table: (len(table.dims) > 1, not table.columns, -table.sizes[0])))
 
 
 def file_stem(table: Table, main: bool) -> str:
