@@ -9,26 +9,72 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from models.arms import Arm, Epoch, TrainedNetwork, TrainingOptions
     from models.chip import ChipModel, ideal_counterpart, ideal_model, model_identity
+    from models.floatnet import FloatNetwork, FloatOptions, train_float
     from models.kernels import membrane
+    from models.network import IntegerNetwork, Layer, LayerTrace, NetworkTrace, place, run
+    from models.networkfile import load_network, save_network
     from models.parameters import ChipParameters
+    from models.samples import Augment, Samples
+    from models.training import Task, start_network, train
 
 _HOMES = {
+    "Arm": "models.arms",
+    "Augment": "models.samples",
     "ChipModel": "models.chip",
     "ChipParameters": "models.parameters",
+    "Epoch": "models.arms",
+    "FloatNetwork": "models.floatnet",
+    "FloatOptions": "models.floatnet",
+    "IntegerNetwork": "models.network",
+    "Layer": "models.network",
+    "LayerTrace": "models.network",
+    "NetworkTrace": "models.network",
+    "Samples": "models.samples",
+    "Task": "models.training",
+    "TrainedNetwork": "models.arms",
+    "TrainingOptions": "models.arms",
     "ideal_counterpart": "models.chip",
     "ideal_model": "models.chip",
+    "load_network": "models.networkfile",
     "membrane": "models.kernels",
     "model_identity": "models.chip",
+    "place": "models.network",
+    "run": "models.network",
+    "save_network": "models.networkfile",
+    "start_network": "models.training",
+    "train": "models.training",
+    "train_float": "models.floatnet",
 }
 
 __all__ = [
+    "Arm",
+    "Augment",
     "ChipModel",
     "ChipParameters",
+    "Epoch",
+    "FloatNetwork",
+    "FloatOptions",
+    "IntegerNetwork",
+    "Layer",
+    "LayerTrace",
+    "NetworkTrace",
+    "Samples",
+    "Task",
+    "TrainedNetwork",
+    "TrainingOptions",
     "ideal_counterpart",
     "ideal_model",
+    "load_network",
     "membrane",
     "model_identity",
+    "place",
+    "run",
+    "save_network",
+    "start_network",
+    "train",
+    "train_float",
 ]
 
 
