@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fit import ModelFit, fit_model, starting_point, with_terms
+from calibration.fit import ModelFit, fit_model, starting_point, thinned, with_terms
 from calibration.noise import column_faults, misfit_faults, trial_noise
 from calibration.observations import Observations, observe
 from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
+from calibration.sensitivity import evaluate, predict
 from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput
 from data.metadata import new_run_id, utc_now
@@ -26,6 +27,8 @@ Progress = Callable[[float, str], None]
 """Hears how much is done, 0 to 1, and what is being done; may raise to stop."""
 
 VALIDATION_SHARE: Final = 0.25
+CANDIDATE_POINTS: Final = 1200
+"""How many points the models beside the base are fitted to before one of them is chosen."""
 _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
@@ -70,7 +73,8 @@ def calibrate(
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
     unordered = _unordered(fitted, base.parameters, schedule, passing)
     final = fit_model(fitted, best.parameters, passing, rounds=1) if best.parameters.terms else unordered
-    faults = misfit_faults(faults, residual_over_noise(parts.validation, final.parameters))
+    seen = evaluate(parts.validation, final.parameters).predicted
+    faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
     progress(0.95, "scoring on the held-out sweep")
     return _record(identity, schedule, final, unordered.parameters, faults, selection, held_out, sweeps, temperature_c)
 
@@ -122,7 +126,8 @@ def _candidates(
     for number, terms in enumerate(CANDIDATES):
         progress(0.3 + 0.45 * number / len(CANDIDATES), f"fitting {model_name(terms)}")
         start = with_terms(base.parameters, terms, ordered=bool(terms))
-        fits.append(base if terms == _BASE else fit_model(train, start, passing, rounds=1))
+        # The base has been through two rounds on all points; its kin start from there and need fewer.
+        fits.append(base if terms == _BASE else fit_model(thinned(train, CANDIDATE_POINTS), start, passing, rounds=1))
     return tuple(fits)
 
 
@@ -149,6 +154,8 @@ def _record(
 ) -> CalibrationRecord:
     passing, working = _passing(faults), held_out.sent_by(schedule)
     ordered = final.parameters
+    # Scored by the kernels that networks are computed with, not by those of the fit.
+    scores = [score(held_out, working, predict(held_out, chip), chip.noise, passing) for chip in (ordered, unordered)]
     return CalibrationRecord(
         calibration_id=new_run_id(),
         created=utc_now(),
@@ -161,9 +168,9 @@ def _record(
         passes=passing,
         reasons=faults,
         selection=selection,
-        ordered_score=score(held_out, working, ordered, passing),
-        unordered_score=score(held_out, working, unordered, passing),
-        parts=residual_parts(held_out.select(working), ordered, unordered),
+        ordered_score=scores[0],
+        unordered_score=scores[1],
+        parts=residual_parts(scores[0], scores[1], ordered.noise),
         runs=tuple(dict.fromkeys(sweep.run_id for sweep in sweeps)),
         temperature_c=temperature_c,
     )

@@ -152,7 +152,8 @@ class _State:
         residual = points.mean.astype(np.float32) - here.predicted
         with parallel_kernels():
             sums = normal_equations(weights.astype(np.float32), residual, derivatives(here, names))
-        return cls(*sums, here.predicted)
+        cost, gradient, information = sums
+        return cls(cost, gradient, information, here.predicted)
 
     def where(self, mine: NDArray[np.bool_], other: _State) -> _State:
         return _State(

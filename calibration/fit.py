@@ -17,9 +17,11 @@ from models.parameters import ChipParameters, Term
 
 Floats = NDArray[np.float64]
 
-CURVE_COLUMNS: Final = 48
+CURVE_COLUMNS: Final = 32
 """How many passing columns determine the shared curves."""
-START_LINE_NS: Final = 200.0
+CURVE_POINTS: Final = 1600
+"""How many points determine the shared curves."""
+START_LINE_NS: Final = 150.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def _curves_and_columns(
 ) -> ColumnFit:
     """One step of the curves and the columns' answer to it; halved where it makes things worse."""
     before = float((weights * (points.mean - fit.predicted) ** 2)[:, passing].sum())
-    moved = fit_curves(points, fit.parameters, weights, columns=shared)
+    some = thinned_indices(points.points, CURVE_POINTS)
+    moved = fit_curves(points.select(some), fit.parameters, weights[some], columns=shared)
     for fraction in (1.0, 0.5, 0.2):
         tried = fit_columns(points, moved(fraction), weights, passing, iterations=3)
         after = float((weights * (points.mean - tried.predicted) ** 2)[:, passing].sum())
@@ -131,6 +134,16 @@ def weights_of(points: Observations, noise: Floats, excess: float) -> Floats:
     variance = total_noise(noise) ** 2 / points.count[:, None] + excess**2
     weights: Floats = np.where(points.clamped, 0.0, 1 / variance)
     return weights
+
+
+def thinned(points: Observations, limit: int) -> Observations:
+    """At most ``limit`` of the points, by a fixed draw."""
+    return points.select(thinned_indices(points.points, limit))
+
+
+def thinned_indices(count: int, limit: int) -> NDArray[np.intp]:
+    """Indices of at most ``limit`` out of ``count`` points, ascending."""
+    return np.sort(np.random.default_rng(1).permutation(count)[:limit])
 
 
 def misfit(points: Observations, predicted: NDArray[np.float32], noise: Floats, passing: NDArray[np.bool_]) -> float:

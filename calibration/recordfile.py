@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.record import COVARIANCE_NAMES, CalibrationRecord
 from calibration.score import ResidualParts, Score
@@ -19,7 +18,7 @@ from data.metadata import RunMetadata, software_versions
 from data.runfile import Run, RunWriter, read_run
 from data.values import Geometry, Schedule, digest
 from data.variables import Variable
-from models.parameters import PER_COLUMN, TERMS, ChipParameters
+from models.parameters import PER_COLUMN, TERMS, ChipParameters, Term
 
 KIND: Final = "calibration"
 
@@ -182,11 +181,13 @@ def _record(run: Run) -> CalibrationRecord:
     schedule = Schedule(order=None if order is None else tuple(order), **settings["schedule"])
 
     def score(model: str) -> Score:
-        return Score(*(run.values(f"{model}_{field}") for field in _SCORES), *medians[model])
+        ratio, everywhere = (run.values(f"{model}_{field}") for field in _SCORES)
+        return Score(ratio, everywhere, *medians[model])
 
-    rows = [run.values(f"candidate_{field}") for field in (*_TABLE, "chosen")]
+    table = {field: run.values(f"candidate_{field}") for field in _TABLE}
+    chosen = run.values("candidate_chosen")
     selection = tuple(
-        Candidate(frozenset(terms), *(float(row[i]) for row in rows[:-1]), chosen=bool(rows[-1][i]))
+        Candidate(frozenset(terms), **{field: float(table[field][i]) for field in _TABLE}, chosen=bool(chosen[i]))
         for i, terms in enumerate(settings["candidates"])
     )
     return CalibrationRecord(
@@ -212,11 +213,9 @@ def _record(run: Run) -> CalibrationRecord:
 
 
 def _parameters(run: Run, geometry: Geometry, model: str, settings: dict[str, Any]) -> ChipParameters:
-    arrays: dict[str, NDArray[np.float64]] = {field: run.values(f"{model}_{field}") for field in _UNITS}
+    arrays: dict[str, Any] = {field: run.values(f"{model}_{field}") for field in _UNITS}
     for field in PER_COLUMN:
         if arrays[field].shape != (geometry.columns,):
             raise ValueError(f"{model}_{field} does not have one value a column")
-    blank = ChipParameters.ideal(geometry)
-    changed = {field.name: arrays[field.name] for field in fields(blank) if field.name in arrays}
-    terms = frozenset(settings["terms"][model])
-    return replace(blank, ordered=settings["is_ordered"][model], terms=terms, **changed)
+    terms: frozenset[Term] = frozenset(settings["terms"][model])
+    return ChipParameters(geometry=geometry, ordered=settings["is_ordered"][model], terms=terms, **arrays)

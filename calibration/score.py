@@ -10,9 +10,7 @@ from scipy.special import ndtr
 
 from calibration.noise import total_noise
 from calibration.observations import Observations
-from calibration.sensitivity import predict
 from data.values import Geometry
-from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
 
@@ -85,36 +83,45 @@ def uninformative(points: Observations, expected: Floats) -> NDArray[np.bool_]:
     return np.asarray(points.clamped & same, dtype=np.bool_)
 
 
-def residual_over_noise(points: Observations, parameters: ChipParameters) -> Floats:
-    """Root mean square residual of single trials over the trial noise, shape (columns,); 1 is perfect."""
-    expected = expected_output(predict(points, parameters), parameters.noise, points.geometry)
-    ratio: Floats = np.sqrt(mean_square(points, expected)) / total_noise(parameters.noise)
+def residual_over_noise(points: Observations, predicted: NDArray[np.floating], noise: Floats) -> Floats:
+    """Root mean square residual of single trials over the trial noise, shape (columns,); 1 is perfect.
+
+    Args:
+        points: what was measured.
+        predicted: a model's output before rounding, offset included, shape (points, columns).
+        noise: trial noise before rounding, shape (columns,).
+    """
+    expected = expected_output(predicted, noise, points.geometry)
+    ratio: Floats = np.sqrt(mean_square(points, expected)) / total_noise(noise)
     return ratio
 
 
 def score(
-    held_out: Observations, working: NDArray[np.bool_], parameters: ChipParameters, passing: NDArray[np.bool_]
+    held_out: Observations,
+    working: NDArray[np.bool_],
+    predicted: NDArray[np.floating],
+    noise: Floats,
+    passing: NDArray[np.bool_],
 ) -> Score:
     """Score a model on held-out points.
 
     Args:
         held_out: points that nothing was fitted to or chosen by.
         working: which of them were sent by the working schedule, shape (points,).
-        parameters: the model.
+        predicted: the model's output before rounding, offset included, shape (points, columns).
+        noise: trial noise before rounding, shape (columns,).
         passing: columns that count for the medians, shape (columns,).
     """
-    ratio = residual_over_noise(held_out.select(working), parameters)
-    everywhere = residual_over_noise(held_out, parameters)
+    ratio = residual_over_noise(held_out.select(working), predicted[working], noise)
+    everywhere = residual_over_noise(held_out, predicted, noise)
     return Score(ratio, everywhere, _median(ratio, passing), _median(everywhere, passing))
 
 
-def residual_parts(points: Observations, ordered: ChipParameters, unordered: ChipParameters) -> ResidualParts:
-    """Split the residual of the unordered model into trial noise, fixed pattern and order."""
-    noise = total_noise(ordered.noise)
-    fixed, blind = (
-        np.maximum((residual_over_noise(points, model) * noise) ** 2 - noise**2, 0.0) for model in (ordered, unordered)
-    )
-    return ResidualParts(noise, np.sqrt(fixed), np.sqrt(np.maximum(blind - fixed, 0.0)))
+def residual_parts(ordered: Score, unordered: Score, noise: Floats) -> ResidualParts:
+    """Split the residual of the unordered model at the working schedule into trial noise, fixed pattern and order."""
+    total = total_noise(noise)
+    fixed, blind = (np.maximum(model.residual_over_noise**2 - 1, 0.0) * total**2 for model in (ordered, unordered))
+    return ResidualParts(total, np.sqrt(fixed), np.sqrt(np.maximum(blind - fixed, 0.0)))
 
 
 def _median(values: Floats, passing: NDArray[np.bool_]) -> float:

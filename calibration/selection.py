@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibration.noise import total_noise
 from calibration.observations import Observations
 from calibration.score import expected_output, residual_over_noise, uninformative
-from calibration.sensitivity import predict
+from calibration.sensitivity import evaluate
 from models.parameters import ChipParameters, Term
 
 Floats = NDArray[np.float64]
@@ -78,14 +78,17 @@ def choose_terms(
         models: fitted models, from simple to rich.
         passing: columns that count, shape (columns,).
     """
-    losses = [_loss(validation, model, passing) for model in models]
+    predicted = [evaluate(validation, model).predicted for model in models]
+    losses = [_loss(validation, at, model.noise, passing) for at, model in zip(predicted, models, strict=True)]
     means = [float(loss.mean()) for loss in losses]
     best = int(np.argmin(means))
     behind = [loss - losses[best] for loss in losses]
     errors = [_error_of_mean(difference, validation) for difference in behind]
     good = [float(d.mean()) <= max(error, RELEVANT) for d, error in zip(behind, errors, strict=True)]
     chosen = good.index(True)
-    ratios = [residual_over_noise(validation, model)[passing] for model in models]
+    ratios = [
+        residual_over_noise(validation, at, model.noise)[passing] for at, model in zip(predicted, models, strict=True)
+    ]
     return tuple(
         Candidate(
             terms=model.terms,
@@ -99,10 +102,10 @@ def choose_terms(
     )
 
 
-def _loss(points: Observations, model: ChipParameters, passing: NDArray[np.bool_]) -> Floats:
+def _loss(points: Observations, predicted: NDArray[np.float32], noise: Floats, passing: NDArray[np.bool_]) -> Floats:
     """Mean over the passing columns of the squared residual in noise variances, shape (points,)."""
-    expected = expected_output(predict(points, model), model.noise, points.geometry)
-    square = ((points.mean - expected) / total_noise(model.noise)) ** 2
+    expected = expected_output(predicted, noise, points.geometry)
+    square = ((points.mean - expected) / total_noise(noise)) ** 2
     used = ~uninformative(points, expected) & passing
     loss: Floats = np.where(used, np.minimum(square, _GROSS), 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     return loss

@@ -20,6 +20,7 @@ from calibration.walks import (
     POSITIVE,
     SATURATION,
     SLOTS,
+    look_up,
     walk,
     walk_line,
 )
@@ -79,10 +80,12 @@ def evaluate(points: Observations, parameters: ChipParameters, *, reach: bool = 
     with parallel_kernels():
         if uses_line:
             line = parameters.tau_line_ns.astype(np.float32), saturation_of(parameters).astype(np.float32)
-            walk_line(*settings.sequence(points, parameters), charges, *settings.decays, *rails, gain, *line, *outputs)
+            job = (*settings.sequence(points, parameters), charges, *settings.decays, *rails, gain, *line, *outputs)
+            walk_line(*job)
         else:
             clip = (*rails, *nowhere) if parameters.ordered else (*nowhere, *rails)
-            walk(*settings.sequence(points, parameters), charges * gain, *settings.decays, *clip, *outputs)
+            job = (*settings.sequence(points, parameters), charges * gain, *settings.decays, *clip, *outputs)
+            walk(*job)
     positive, negative = slots[:, POSITIVE], slots[:, NEGATIVE]
     asymmetry = parameters.asymmetry.astype(np.float32)
     zero = np.zeros(shape, np.float32)
@@ -122,14 +125,12 @@ def groups(points: Observations) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
 
 def charge_of_weights(weights: NDArray[np.int8], parameters: ChipParameters) -> Single:
     """Charge of each weight at unit activation, shape of ``weights``: row gain, curve and asymmetry applied."""
-    codes = np.arange(-parameters.geometry.weight_max, parameters.geometry.weight_max + 1)
-    signed = parameters.weight_curve[:, None] * (1 + parameters.asymmetry * np.sign(codes)[:, None])
-    table = signed.astype(np.float32)
-    index = weights.astype(np.intp) + parameters.geometry.weight_max
+    top = parameters.geometry.weight_max
+    codes = np.arange(-top, top + 1)
+    table = parameters.weight_curve[:, None] * (1 + parameters.asymmetry * np.sign(codes)[:, None])
     charges: Single = np.empty(weights.shape, np.float32)
-    columns = np.arange(weights.shape[-1])
-    for number, one in enumerate(index):
-        charges[number] = table[one, columns] * parameters.row_gain[:, None]
+    with parallel_kernels():
+        look_up(weights, table.astype(np.float32), parameters.row_gain.astype(np.float32), charges)
     return charges
 
 

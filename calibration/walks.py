@@ -108,6 +108,17 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
 
 
 @njit(nogil=True, cache=True, parallel=True)
+def look_up(codes, table, row_gain, charges):  # type: ignore[no-untyped-def]
+    """Charge of each weight: ``table``, shape (codes, columns), times ``row_gain``, shape (rows,)."""
+    programmes, rows, columns = codes.shape
+    top = len(table) // 2
+    for program in prange(programmes):
+        for row in range(rows):
+            for i in range(columns):
+                charges[program, row, i] = table[codes[program, row, i] + top, i] * row_gain[row]
+
+
+@njit(nogil=True, cache=True, parallel=True)
 def normal_equations(weights, residual, jacobian):  # type: ignore[no-untyped-def]
     """Per column: weighted sum of squares, J^T W r and J^T W J, summed in float64.
 
