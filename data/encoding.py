@@ -1,15 +1,21 @@
-"""From features to activations: what the board's rows are sent."""
+"""From features to activations: what the board's rows are sent.
+
+Before a feature becomes a code, the digital part in front of the board moves each clip to its middle and takes out
+what belongs to the voice rather than to the word (:func:`data.features.centred`, :func:`data.features.levelled`).
+The figures behind the choices are in ``docs/explanation/speech.md``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import BadInput
+from data.features import centred, levelled
 from data.values import Activations
 
 Kind = Literal["offset", "on-off"]
@@ -27,19 +33,25 @@ class Encoding:
 
     Attributes:
         kind: see :data:`Kind`.
-        mean: mean of each coefficient over clips and frames, shape (coefficients,).
-        scale: standard deviation of each coefficient, shape (coefficients,).
+        spread: standard deviation of each coefficient as it comes, over clips and frames, shape (coefficients,).
+        mean: mean of each coefficient after centring and levelling, shape (coefficients,).
+        scale: standard deviation of each coefficient after centring and levelling, shape (coefficients,).
         span: standard deviations that reach the largest activation; what lies beyond is clipped.
         frames: frames of a clip.
         activation_max: largest activation.
+        centre: whether clips are moved to their middle.
+        level: whether the mean and spread of each clip are taken out.
     """
 
     kind: Kind
+    spread: NDArray[np.float32]
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     span: float
     frames: int
     activation_max: int = 31
+    centre: bool = True
+    level: bool = True
 
     @classmethod
     def fit(
@@ -49,8 +61,10 @@ class Encoding:
         kind: Kind = DEFAULT_KIND,
         span: float = DEFAULT_SPAN,
         activation_max: int = 31,
+        centre: bool = True,
+        level: bool = True,
     ) -> Encoding:
-        """The encoding whose mean and scale are those of ``features``, shape (n, frames, coefficients).
+        """The encoding whose spread, mean and scale are those of ``features``, shape (n, frames, coefficients).
 
         Raises:
             BadInput: no clips, a constant or non-finite coefficient, an unknown kind, or a span that is not positive.
@@ -63,11 +77,15 @@ class Encoding:
             raise BadInput(
                 f"an encoding is fitted on features of shape (n, frames, coefficients), not {features.shape}"
             )
-        mean = features.mean(axis=(0, 1), dtype=np.float64)
-        scale = features.std(axis=(0, 1), dtype=np.float64)
-        if not np.all(np.isfinite(mean)) or not np.all(scale > 0):
+        spread = features.std(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        if not np.all(np.isfinite(spread)) or not np.all(spread > 0):
             raise BadInput("an encoding needs finite features that vary in every coefficient")
-        return cls(kind, mean.astype(np.float32), scale.astype(np.float32), span, features.shape[1], activation_max)
+        unit = np.ones_like(spread)
+        start = cls(kind, spread, 0 * unit, unit, span, features.shape[1], activation_max, centre, level)
+        prepared = start.prepare(features)
+        mean = prepared.mean(axis=(0, 1), dtype=np.float64)
+        scale = prepared.std(axis=(0, 1), dtype=np.float64)
+        return replace(start, mean=mean.astype(np.float32), scale=scale.astype(np.float32))
 
     @property
     def rows_per_frame(self) -> int:
@@ -84,6 +102,12 @@ class Encoding:
         """The activation of a coefficient at its mean."""
         return 0 if self.kind == "on-off" else self.activation_max // 2
 
+    def prepare(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features centred and levelled, as this encoding does it, shape (n, frames, coefficients)."""
+        if self.centre:
+            features = centred(features)
+        return levelled(features, self.spread) if self.level else features
+
     def encode(self, features: NDArray[np.float32]) -> Activations:
         """Activations 0..activation_max, shape (n, inputs), of features, shape (n, frames, coefficients).
 
@@ -99,7 +123,7 @@ class Encoding:
         if not np.all(np.isfinite(features)):
             raise BadInput("features hold values that are not finite")
         top = self.activation_max
-        level = (features - self.mean) / (self.scale * np.float32(self.span))
+        level = (self.prepare(features) - self.mean) / (self.scale * np.float32(self.span))
         if self.kind == "on-off":
             level = np.concatenate([level, -level], axis=2) * np.float32(top)
         else:
@@ -110,11 +134,14 @@ class Encoding:
         """Everything as plain arrays, for saving."""
         return {
             "kind": np.array(self.kind),
+            "spread": self.spread,
             "mean": self.mean,
             "scale": self.scale,
             "span": np.array(self.span),
             "frames": np.array(self.frames),
             "activation_max": np.array(self.activation_max),
+            "centre": np.array(self.centre),
+            "level": np.array(self.level),
         }
 
     @classmethod
@@ -124,19 +151,22 @@ class Encoding:
         Raises:
             BadInput: an array is missing or makes no sense.
         """
-        missing = [name for name in ("kind", "mean", "scale", "span", "frames", "activation_max") if name not in arrays]
+        missing = [item.name for item in fields(cls) if item.name not in arrays]
         if missing:
             raise BadInput(f"a saved encoding lacks {', '.join(missing)}")
         kind = str(np.asarray(arrays["kind"]).item())
-        mean, scale = (np.asarray(arrays[name], np.float32) for name in ("mean", "scale"))
-        if kind not in get_args(Kind) or mean.ndim != 1 or mean.shape != scale.shape or not np.all(scale > 0):
+        spread, mean, scale = (np.asarray(arrays[name], np.float32) for name in ("spread", "mean", "scale"))
+        fit_together = mean.ndim == 1 and mean.shape == scale.shape == spread.shape
+        if kind not in get_args(Kind) or not fit_together or not np.all(scale > 0):
             raise BadInput("a saved encoding is damaged: its kind, means and scales do not fit together")
-        numbers = {name: np.asarray(arrays[name]).item() for name in ("span", "frames", "activation_max")}
         return cls(
             kind="on-off" if kind == "on-off" else "offset",
+            spread=spread,
             mean=mean,
             scale=scale,
-            span=float(numbers["span"]),
-            frames=int(numbers["frames"]),
-            activation_max=int(numbers["activation_max"]),
+            span=float(np.asarray(arrays["span"]).item()),
+            frames=int(np.asarray(arrays["frames"]).item()),
+            activation_max=int(np.asarray(arrays["activation_max"]).item()),
+            centre=bool(np.asarray(arrays["centre"]).item()),
+            level=bool(np.asarray(arrays["level"]).item()),
         )

@@ -33,6 +33,10 @@ LOG_FLOOR = 1e-6
 COEFFICIENTS = 10
 FRAMES = 49
 
+CENTRE_REACH = 12
+MEAN_SHARE = 0.5
+SPREAD_SHARE = 0.3
+
 _CHUNK = 64
 """Clips computed at once: enough for the matrix products, small enough for the cache."""
 
@@ -58,21 +62,59 @@ def log_mel(waves: NDArray[np.int16], progress: Callable[[float], None] | None =
     return _by_chunks(waves, None, progress)
 
 
+def centred(features: Features) -> Features:
+    """Each clip moved in time by whole frames, so that the middle of its loud part is in the middle.
+
+    The middle of the loud part is the centroid of the squared height of coefficient 0 above its 10 % quantile. A clip
+    moves by at most :data:`CENTRE_REACH` frames; the frame at the edge is repeated where nothing is known.
+
+    Args:
+        features: shape (n, frames, coefficients), coefficient 0 grows with loudness.
+    """
+    frames = features.shape[1]
+    loudness = features[:, :, 0].astype(np.float64)
+    height = np.square(np.maximum(loudness - np.quantile(loudness, 0.1, axis=1, keepdims=True), 0.0))
+    total = np.sum(height, axis=1)
+    centroid = np.divide(height @ np.arange(frames), total, out=np.full(len(total), frames // 2.0), where=total > 0)
+    move = np.rint(np.clip(centroid - frames // 2, -CENTRE_REACH, CENTRE_REACH)).astype(np.intp)
+    frame = np.clip(np.arange(frames) + move[:, None], 0, frames - 1)
+    return np.take_along_axis(features, frame[:, :, None], axis=1)
+
+
+def levelled(features: Features, spread: Features) -> Features:
+    """Each clip without half of its own mean, divided by its own spread.
+
+    A voice and a microphone show in the mean and the spread over the clip, a word in the changes.
+
+    Args:
+        features: shape (n, frames, coefficients).
+        spread: standard deviation of each coefficient over the training clips, shape (coefficients,); 0.3 of it is
+            added to the divisor, so that a clip without any change is not blown up.
+
+    Returns:
+        features without unit, shape (n, frames, coefficients).
+    """
+    mean = features.mean(axis=1, keepdims=True)
+    divisor = features.std(axis=1, keepdims=True) + np.float32(SPREAD_SHARE) * spread
+    return np.asarray((features - np.float32(MEAN_SHARE) * mean) / divisor, np.float32)
+
+
 def mel_matrix() -> Features:
     """Weights from the 257 magnitudes of the transform to the mel bands, shape (257, 40); triangles of height 1."""
     frequency = _mel(np.linspace(0.0, SAMPLE_RATE / 2, FFT_SIZE // 2 + 1))[:, None]
-    edges = np.linspace(*_mel(np.array(MEL_RANGE_HZ)), MEL_BANDS + 2)
+    lowest, highest = _mel(np.array(MEL_RANGE_HZ)).tolist()
+    edges = np.linspace(lowest, highest, MEL_BANDS + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((frequency - low) / (centre - low), (high - frequency) / (high - centre))
     triangles[0] = 0.0  # tf.signal leaves the constant part out
-    return np.maximum(triangles, 0.0).astype(np.float32)
+    return np.asarray(np.maximum(triangles, 0.0), np.float32)
 
 
 def dct_matrix() -> Features:
     """First 10 rows of the DCT-II over 40 bands, scaled by 1/sqrt(80), shape (40, 10)."""
     band = np.arange(MEL_BANDS)[:, None]
     angle = np.pi / MEL_BANDS * (band + 0.5) * np.arange(COEFFICIENTS)
-    return (2 * np.cos(angle) / np.sqrt(2 * MEL_BANDS)).astype(np.float32)
+    return np.asarray(2 * np.cos(angle) / np.sqrt(2 * MEL_BANDS), np.float32)
 
 
 def _by_chunks(

@@ -72,7 +72,8 @@ def read_wav(path: Path) -> NDArray[np.int16]:
         )
     if not frames or len(payload) != 2 * frames:
         raise BadInput(f"the recording {path} is cut off: {len(payload) // 2} of {frames} samples are there")
-    return np.frombuffer(payload, "<i2").astype(np.int16)
+    samples: NDArray[np.int16] = np.frombuffer(payload, "<i2").astype(np.int16)
+    return samples
 
 
 def _files_by_split(folder: Path) -> dict[str, list[Path]]:

@@ -63,4 +63,4 @@ def pool(rng: np.random.Generator, seconds: float, words: Sequence[Floats] = ())
 
 
 def _unit(wave: NDArray[np.floating]) -> Floats:
-    return (wave / np.sqrt(np.mean(np.square(wave, dtype=np.float64)))).astype(np.float32)
+    return np.asarray(wave / np.sqrt(np.mean(np.square(wave, dtype=np.float64))), np.float32)

@@ -78,7 +78,7 @@ class _Manner:
     stretch: tuple[float, float]
 
 
-_TRAINING = _Manner(rate=(125, 230), pitch=(20, 85), pitch_range=(20, 85), stretch=(0.85, 1.18))
+_TRAINING = _Manner(rate=(125, 230), pitch=(20, 85), pitch_range=(20, 85), stretch=(0.72, 1.25))
 _HELD_OUT = _Manner(rate=(140, 210), pitch=(35, 65), pitch_range=(35, 65), stretch=(1.0, 1.0))
 
 

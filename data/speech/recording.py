@@ -28,7 +28,7 @@ class Conditions:
     peak_db: tuple[float, float]
 
 
-TRAINING = Conditions(shift_s=0.10, snr_db=(5.0, 40.0), peak_db=(-20.0, -0.5))
+TRAINING = Conditions(shift_s=0.10, snr_db=(10.0, 40.0), peak_db=(-20.0, -0.5))
 HELD_OUT = Conditions(shift_s=0.06, snr_db=(15.0, 35.0), peak_db=(-12.0, -1.0))
 
 
@@ -51,7 +51,7 @@ def bare_word(wave: NDArray[np.int16], sample_rate: int, stretch: float) -> Floa
     resampled = fft.irfft(spectrum[: size // 2 + 1], size)
     loud = np.flatnonzero(np.abs(resampled) > 0.02 * np.max(np.abs(resampled)))
     word = resampled[loud[0] : loud[-1] + 1]
-    return (word / np.max(np.abs(word))).astype(np.float32)
+    return np.asarray(word / np.max(np.abs(word)), np.float32)
 
 
 def clip_of_word(rng: np.random.Generator, word: Floats, backgrounds: Floats, conditions: Conditions) -> Floats:

@@ -136,8 +136,8 @@ def all_voices() -> tuple[Voice, ...]:
     for female, families in ((True, _FEMALE), (False, _OTHER)):
         small = sorted((f for f in families if len(f) <= LARGEST_HELD_OUT_FAMILY), key=_hash)
         held_out = round(_HELD_OUT_SHARE * len(families))
-        split_of = {family: "test" for family in small[:held_out]}
-        split_of |= {family: "validation" for family in small[held_out : 2 * held_out]}
+        split_of = dict.fromkeys(small[:held_out], "test")
+        split_of |= dict.fromkeys(small[held_out : 2 * held_out], "validation")
         voices += [
             Voice(variant, family[0], female, split_of.get(family, "train"))
             for family in families
