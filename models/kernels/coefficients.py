@@ -75,12 +75,12 @@ def input_charges(activations: NDArray[np.uint8], parameters: ChipParameters) ->
     return charges
 
 
-def folded_weights(weights: NDArray[np.int8], parameters: ChipParameters) -> Floats:
-    """Output codes for each unit of input charge: weight curve, asymmetry and gain, shape (rows, columns)."""
+def weight_charges(weights: NDArray[np.int8], parameters: ChipParameters) -> Floats:
+    """Charge for each unit of input charge: weight curve and asymmetry, without the gain, shape (rows, columns)."""
     codes = weights.astype(np.intp)
     charges = parameters.weight_curve[codes + parameters.geometry.weight_max]
-    folded: Floats = charges * (1.0 + parameters.asymmetry * np.sign(codes)) * parameters.gain
-    return folded
+    bent: Floats = charges * (1.0 + parameters.asymmetry * np.sign(codes))
+    return bent
 
 
 def _decay(time_ns: float, tau_ns: Floats) -> Floats:

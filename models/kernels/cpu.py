@@ -12,7 +12,7 @@ from numba import get_num_threads, set_num_threads
 from numpy.typing import NDArray
 
 from data.values import Activations, Schedule, Weights, check_activations, check_weights
-from models.kernels.coefficients import Coefficients, folded_weights, input_charges
+from models.kernels.coefficients import Coefficients, input_charges, weight_charges
 from models.kernels.events import list_events
 from models.kernels.walks import walk, walk_line
 from models.parameters import ChipParameters
@@ -62,14 +62,15 @@ def membrane(
     geometry = parameters.geometry
     schedule.check(geometry)
     activations = check_activations(activations, geometry)
-    folded = folded_weights(check_weights(weights, geometry), parameters)
+    charges = weight_charges(check_weights(weights, geometry), parameters)
     out = np.empty((len(activations), geometry.columns), np.float32)
     for start in range(0, len(activations), _CHUNK):
         part = activations[start : start + _CHUNK]
         if parameters.ordered and parameters.terms:
-            _ordered(part, folded, parameters, schedule, out[start : start + _CHUNK])
+            _ordered(part, charges, parameters, schedule, out[start : start + _CHUNK])
         else:
-            total = schedule.sends * (input_charges(part, parameters) @ folded)
+            # The gain comes last: sums of whole charges are exact, and so the same in every order.
+            total = (input_charges(part, parameters) @ charges) * (schedule.sends * parameters.gain)
             if not parameters.ordered:
                 total = np.clip(total, parameters.rail_low, parameters.rail_high)
             out[start : start + _CHUNK] = total
@@ -78,20 +79,21 @@ def membrane(
 
 def _ordered(
     activations: Activations,
-    folded: NDArray[np.float64],
+    charges: NDArray[np.float64],
     parameters: ChipParameters,
     schedule: Schedule,
     out: NDArray[np.float32],
 ) -> None:
     order = schedule.order_array(parameters.geometry.rows)
-    charges = input_charges(activations, parameters).astype(np.float32)
+    sent = input_charges(activations, parameters).astype(np.float32)
+    folded = (charges * parameters.gain).astype(np.float32)
     factors = Coefficients.of(parameters, schedule)
     decay, low, high, settle, line, limit, line_settle = factors.as_float32()
     # A block axis of one: the walks take many blocks at once, for training.
     voltage = out[:, None]
     with parallel_kernels():
         events, counts = list_events(activations > 0, order, schedule.skip_zeros)
-        job = (charges[:, None], folded.astype(np.float32)[None], events[:, None], counts[:, None], schedule.sends)
+        job = (sent[:, None], folded[None], events[:, None], counts[:, None], schedule.sends)
         if factors.uses_line:
             last, on_line = np.empty(voltage.shape, np.int32), np.empty_like(voltage)
             walk_line(*job, decay, low, high, settle, line, limit, line_settle, voltage, last, on_line)

@@ -1,0 +1,186 @@
+"""The compiled kernels against the float64 reference, and the properties that follow from the formulas."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from itertools import chain, combinations
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data import BadInput, Geometry, Schedule
+from models.kernels import membrane, membrane_reference
+from models.kernels.walks import saturate
+from models.parameters import TERMS, ChipParameters
+from tests.models.chips import SMALL, random_chip, random_codes
+
+FULL_SCALE = 256.0
+ALL_TERMS = [tuple(t) for t in chain.from_iterable(combinations(TERMS, n) for n in range(4))]
+
+
+@st.composite
+def schedules(draw: st.DrawFn, rows: int) -> Schedule:
+    order = draw(st.none() | st.permutations(range(rows)).map(tuple))
+    return Schedule(
+        order=order,
+        spacing_ns=8 * draw(st.integers(1, 20)),
+        sends=draw(st.integers(1, 4)),
+        skip_zeros=draw(st.booleans()),
+        settle_ns=draw(st.sampled_from([0, 8, 1000])),
+    )
+
+
+@pytest.mark.parametrize("terms", ALL_TERMS, ids="+".join)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_kernel_follows_the_reference(terms: tuple, data: st.DataObject) -> None:
+    rows = data.draw(st.sampled_from([1, 5, 12]))
+    geometry = Geometry(rows=rows, columns=data.draw(st.sampled_from([1, 7, 17])))
+    seed = data.draw(st.integers(0, 10**6))
+    chip = random_chip(seed, terms, geometry, gain=data.draw(st.sampled_from([0.002, 0.02])))
+    activations, weights = random_codes(
+        seed, data.draw(st.sampled_from([0, 1, 6])), geometry, data.draw(st.sampled_from([0.0, 0.5, 1.0]))
+    )
+    schedule = data.draw(schedules(rows))
+    voltages = membrane(activations, weights, chip, schedule)
+    assert voltages.dtype == np.float32
+    expected = membrane_reference(activations, weights, chip, schedule)
+    np.testing.assert_allclose(voltages, expected, rtol=0, atol=1e-4 * FULL_SCALE)
+    np.testing.assert_allclose(voltages, expected, rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("skip_zeros", [True, False])
+def test_unordered_kernel_follows_the_reference(skip_zeros: bool) -> None:
+    chip = replace(random_chip(3), ordered=False, terms=frozenset())
+    activations, weights = random_codes(3, 20)
+    schedule = Schedule(sends=3, skip_zeros=skip_zeros)
+    voltages = membrane(activations, weights, chip, schedule)
+    assert np.any(voltages == chip.rail_high.astype(np.float32)), "the rails must act for this to test them"
+    np.testing.assert_allclose(voltages, membrane_reference(activations, weights, chip, schedule), atol=1e-4)
+
+
+def test_everything_on_the_rails() -> None:
+    chip = random_chip(1, ("rails",), gain=1.0)
+    activations = np.full((3, SMALL.rows), 31, np.uint8)
+    weights = np.full((SMALL.rows, SMALL.columns), 63, np.int8)
+    voltages = membrane(activations, weights, chip, Schedule())
+    np.testing.assert_array_equal(voltages, np.tile(chip.rail_high.astype(np.float32), (3, 1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), order=st.permutations(range(SMALL.rows)))
+@pytest.mark.parametrize("ordered", [True, False])
+def test_order_changes_nothing_without_an_order_dependent_term(ordered: bool, seed: int, order: list[int]) -> None:
+    chip = replace(ChipParameters.ideal(SMALL, 0.01), ordered=ordered, gain=np.linspace(0.005, 0.02, SMALL.columns))
+    activations, weights = random_codes(seed, 4)
+    straight = membrane(activations, weights, chip, Schedule(sends=2))
+    np.testing.assert_array_equal(membrane(activations, weights, chip, Schedule(order=tuple(order), sends=2)), straight)
+    permuted = membrane(activations[:, order], weights[order], chip, Schedule(sends=2))
+    np.testing.assert_array_equal(permuted, straight)
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_order_changes_the_voltage_with_any_order_dependent_term(term: str) -> None:
+    chip = random_chip(5, (term,), gain=0.02, rail=8.0)
+    activations, weights = random_codes(5, 20, zeros=0.0)
+    backwards = Schedule(order=tuple(reversed(range(SMALL.rows))))
+    difference = membrane(activations, weights, chip, Schedule()) - membrane(activations, weights, chip, backwards)
+    assert np.abs(difference).max() > 0.1
+
+
+def test_moving_the_order_moves_the_rows_with_it() -> None:
+    """Sending permuted rows in ascending order is sending the rows in that order."""
+    chip = random_chip(6, TERMS)
+    chip = replace(chip, row_gain=np.ones(SMALL.rows))
+    activations, weights = random_codes(6, 10)
+    order = np.random.default_rng(0).permutation(SMALL.rows)
+    moved = membrane(activations[:, order], weights[order], chip, Schedule(sends=2))
+    sent = membrane(activations, weights, chip, Schedule(sends=2).with_order(order))
+    np.testing.assert_allclose(moved, sent, atol=1e-6)
+
+
+def test_terms_out_of_use_make_the_ordered_model_the_unordered_one() -> None:
+    chip = random_chip(7, ())
+    activations, weights = random_codes(7, 10)
+    ordered = membrane(activations, weights, chip, Schedule(sends=2))
+    np.testing.assert_array_equal(
+        ordered, membrane(activations, weights, replace(chip, ordered=False), Schedule(sends=2))
+    )
+    neutral = replace(chip, terms=frozenset(TERMS))
+    np.testing.assert_allclose(
+        membrane(activations, weights, neutral, Schedule(sends=2)), ordered, rtol=1e-5, atol=1e-4
+    )
+
+
+def test_a_line_that_neither_stores_nor_saturates_changes_nothing() -> None:
+    plain = random_chip(8, ())
+    line = replace(plain, terms=frozenset({"line"}), tau_line_ns=np.full(7, 1.0), line_limit=np.full(7, 1e9))
+    activations, weights = random_codes(8, 10)
+    schedule = Schedule(spacing_ns=80)
+    expected = membrane(activations, weights, plain, schedule)
+    np.testing.assert_allclose(membrane(activations, weights, line, schedule), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_a_dead_column_stays_at_zero() -> None:
+    chip = random_chip(9, TERMS)
+    chip = replace(chip, gain=np.where(np.arange(7) == 2, 0.0, chip.gain))
+    activations, weights = random_codes(9, 5)
+    voltages = membrane(activations, weights, chip, Schedule())
+    assert np.all(np.isfinite(voltages))
+    np.testing.assert_array_equal(voltages[:, 2], 0.0)
+
+
+def test_results_do_not_depend_on_threads_or_batches() -> None:
+    chip = random_chip(10, TERMS)
+    activations, weights = random_codes(10, 50)
+    together = membrane(activations, weights, chip, Schedule())
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        alone = np.concatenate([membrane(activations[i : i + 7], weights, chip, Schedule()) for i in range(0, 50, 7)])
+    finally:
+        numba.set_num_threads(before)
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_two_threads_may_compute_at_once() -> None:
+    chip = random_chip(11)
+    activations, weights = random_codes(11, 200)
+    expected = membrane(activations, weights, chip, Schedule())
+    results: list[np.ndarray] = []
+
+    def work() -> None:
+        results.extend(membrane(activations, weights, chip, Schedule()) for _ in range(20))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 40
+    for result in results:
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_tanh_is_good_to_float32() -> None:
+    kernel = numba.vectorize(["float32(float32)"])(saturate.py_func)
+    x = np.concatenate([np.linspace(-12, 12, 20_001), np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
+    np.testing.assert_allclose(kernel(x), np.tanh(x.astype(np.float64)), rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize(
+    ("activations", "weights", "schedule", "message"),
+    [
+        (np.full((1, 12), 32, np.uint8), np.zeros((12, 7), np.int8), Schedule(), "activation 32 at vector 0, row 0"),
+        (np.zeros((1, 12), np.uint8), np.full((12, 7), 64, np.int8), Schedule(), "weight 64 at row 0, column 0"),
+        (np.zeros((1, 11), np.uint8), np.zeros((12, 7), np.int8), Schedule(), "have shape 1 x 11"),
+        (np.zeros((1, 12), np.uint8), np.zeros((12, 7), np.int8), Schedule(spacing_ns=12), "event spacing 12 ns"),
+    ],
+)
+def test_bad_input_is_named(activations: np.ndarray, weights: np.ndarray, schedule: Schedule, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        membrane(activations, weights, random_chip(), schedule)
