@@ -21,33 +21,37 @@ from labctl.shadow import check_packages
 check_packages()
 
 if TYPE_CHECKING:
-    from calibration.plans import standard_plans
-    from calibration.record import CalibrationRecord, load_record
+    from calibration.record import CalibrationRecord
     from data.errors import BadInput, Cancelled, LabctlError
     from data.export import export
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
-    from labctl.workflow import calibrate, compare, load, sweep, train
+    from labctl.evaluating import compare, load
+    from labctl.learning import prepare_speech
+    from labctl.learning import train_arms as train
+    from labctl.measuring import calibrate, plans, sweep
+    from labctl.report import write_report
 
 _HOMES = {
-    "Bench": "labctl.bench",
-    "BenchConfig": "labctl.bench",
-    "open_bench": "labctl.bench",
-    "calibrate": "labctl.workflow",
-    "compare": "labctl.workflow",
-    "load": "labctl.workflow",
-    "sweep": "labctl.workflow",
-    "train": "labctl.workflow",
-    "export": "data.export",
-    "CalibrationRecord": "calibration.record",
-    "load_record": "calibration.record",
-    "standard_plans": "calibration.plans",
-    "BadInput": "data.errors",
-    "Cancelled": "data.errors",
-    "LabctlError": "data.errors",
-    "Geometry": "data.values",
-    "Identity": "data.values",
-    "Schedule": "data.values",
+    "Bench": "labctl.bench:Bench",
+    "BenchConfig": "labctl.bench:BenchConfig",
+    "open_bench": "labctl.bench:open_bench",
+    "calibrate": "labctl.measuring:calibrate",
+    "plans": "labctl.measuring:plans",
+    "sweep": "labctl.measuring:sweep",
+    "compare": "labctl.evaluating:compare",
+    "load": "labctl.evaluating:load",
+    "prepare_speech": "labctl.learning:prepare_speech",
+    "train": "labctl.learning:train_arms",
+    "write_report": "labctl.report:write_report",
+    "export": "data.export:export",
+    "CalibrationRecord": "calibration.record:CalibrationRecord",
+    "BadInput": "data.errors:BadInput",
+    "Cancelled": "data.errors:Cancelled",
+    "LabctlError": "data.errors:LabctlError",
+    "Geometry": "data.values:Geometry",
+    "Identity": "data.values:Identity",
+    "Schedule": "data.values:Schedule",
 }
 
 __version__ = "0.1.0"
@@ -65,18 +69,20 @@ __all__ = [
     "compare",
     "export",
     "load",
-    "load_record",
     "open_bench",
-    "standard_plans",
+    "plans",
+    "prepare_speech",
     "sweep",
     "train",
+    "write_report",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'labctl' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

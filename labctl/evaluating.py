@@ -11,15 +11,15 @@ from data.sweep import SweepData
 from data.sweepfile import read_sweep
 from labctl.comparison import Comparison, compare_network
 from labctl.comparison_file import KIND, describe, write_comparison
+from labctl.learning import TestUtterances, prepare_test
 from labctl.library import find
 from labctl.measuring import bench_metadata
-from labctl.progress import Listener, silent
+from labctl.progress import Listener, part, silent
 from models.arms import TrainedNetwork
 from models.networkfile import load_network
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
-    from labctl.learning import SpeechTask
 
 CALIBRATION = "calibration"
 NETWORK_SUFFIX = ".safetensors"
@@ -30,7 +30,7 @@ def compare(
     network: Path | str,
     *,
     calibration: CalibrationRecord | Path | str = "latest",
-    speech: SpeechTask | None = None,
+    test: TestUtterances | None = None,
     limit: int | None = None,
     seed: int = 0,
     listener: Listener = silent,
@@ -41,7 +41,7 @@ def compare(
         bench: the open bench.
         network: file of a trained network.
         calibration: a record, its file, its run id or ``latest``.
-        speech: prepared utterances; None prepares synthetic ones. Its test voices are used.
+        test: utterances of unseen voices; None takes the synthetic corpus.
         limit: only the first that many test utterances.
         seed: of the models' trial noise.
         listener: hears of progress.
@@ -53,11 +53,8 @@ def compare(
     path = Path(network)
     trained = load_network(path)
     record = calibration_record(calibration, bench.runs)
-    if speech is None:
-        from labctl.learning import prepare_speech
-
-        speech = prepare_speech(listener=listener)
-    samples = speech.encoded_test(trained.network)
+    utterances = prepare_test(listener=part(listener, 0.0, 0.1)) if test is None else test
+    samples = utterances.encoded_for(trained.network)
     if limit is not None:
         samples = samples.first(limit)
     comparison = compare_network(
@@ -69,7 +66,7 @@ def compare(
         name=path.name,
         arm=str(trained.arm),
         seed=seed,
-        listener=listener,
+        listener=listener if test is not None else part(listener, 0.1, 1.0),
     )
     metadata = bench_metadata(
         bench,

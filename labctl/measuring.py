@@ -134,6 +134,26 @@ def calibrate(
     return record
 
 
+def calibration_summary(record: CalibrationRecord) -> dict[str, object]:
+    """The figures of a calibration as plain values."""
+    return {
+        "calibration": record.calibration_id,
+        "hash": record.content_hash,
+        "board": record.identity,
+        "order_effect_seen": record.order_effect_seen,
+        "terms": sorted(record.ordered.terms),
+        "residual_over_noise": {"ordered": record.ordered_score.median, "unordered": record.unordered_score.median},
+        "residual_over_noise_all_schedules": {
+            "ordered": record.ordered_score.median_all_schedules,
+            "unordered": record.unordered_score.median_all_schedules,
+        },
+        "selection": [{"model": row.name, **asdict(row)} for row in record.selection],
+        "columns_that_pass": int(record.passes.sum()),
+        "columns_that_fail": {str(column): reason for column, reason in enumerate(record.reasons) if reason},
+        "runs": record.runs,
+    }
+
+
 def bench_metadata(bench: Bench, kind: str, **known: object) -> RunMetadata:
     """Metadata of a run on the board of a bench: who it is, how it is set, whether it is simulated."""
     board = bench.board

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,16 +75,15 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Measure the board: baseline, rows, position, permutations, timing, random vectors."""
-    from labctl import workflow
+    from labctl import measuring
     from labctl.bench import open_bench
 
     with open_bench(bench) as opened:
-        plans = workflow.plans(opened, kinds=kinds, budget=budget, seed=seed)
-        if dry_run:
-            files = [None] * len(plans)
-        else:
+        plans = measuring.plans(opened, kinds=kinds, budget=budget, seed=seed)
+        files: list[Path | None] = [None] * len(plans)
+        if not dry_run:
             with progress("sweep") as listener:
-                files = list(workflow.sweep(opened, plans, listener=listener))
+                files = list(measuring.sweep(opened, plans, listener=listener))
     rows = [
         {"kind": plan.kind, "points": plan.points, "repeats": plan.repeats, "vectors": plan.vectors, "file": file}
         for plan, file in zip(plans, files, strict=True)

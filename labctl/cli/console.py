@@ -7,12 +7,10 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
-from pathlib import Path
-from typing import Any
 
 import typer
 
+from labctl.plain import plain
 from labctl.progress import Listener
 
 EXIT_FAILED = 1
@@ -32,24 +30,7 @@ def note(text: str) -> None:
 
 def emit(document: object) -> None:
     """Write the one JSON document of a command to stdout."""
-    typer.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    """Values as JSON has them; a number that is not finite becomes null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
+    typer.echo(json.dumps(plain(document), indent=2, allow_nan=False))
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:

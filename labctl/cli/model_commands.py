@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from labctl.cli.console import emit, progress, say, table
-from labctl.cli.options import AsJson, BenchFile, Budget, CalibrationId, Seed, Speech
+from labctl.cli.options import AsJson, BenchFile, Budget, CalibrationId, Seed, Size, Speech
+from labctl.progress import part
+
+if TYPE_CHECKING:
+    from labctl.comparison import Comparison
 
 ArmName = Literal["ideal", "unordered", "ordered", "board"]
-Size = Annotated[
-    Literal["full", "small", "tiny"], typer.Option("--size", help="How many utterances of synthetic speech.")
-]
 
 
 def calibrate(
@@ -26,21 +29,22 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Fit the ordered and the unordered model of the board, with intervals and a held-out score."""
-    from labctl import workflow
+    from labctl import measuring
     from labctl.bench import open_bench, read_config
     from labctl.library import find
 
     config = read_config(bench)
     with progress("calibrate") as listener:
         if runs:
-            record = workflow.calibrate(runs=[find(run, bench) for run in runs], folder=config.runs, listener=listener)
+            files = [find(run, bench) for run in runs]
+            record = measuring.calibrate(runs=files, folder=config.runs, listener=listener)
         else:
             with open_bench(config) as opened:
-                record = workflow.calibrate(opened, budget=budget, seed=seed, listener=listener)
+                record = measuring.calibrate(opened, budget=budget, seed=seed, listener=listener)
     if as_json:
-        emit(workflow.calibration_summary(record))
-        return
-    say(record.summary())
+        emit(measuring.calibration_summary(record))
+    else:
+        say(record.summary())
 
 
 def train(
@@ -53,23 +57,40 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training utterances.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a keyword network on the ideal, unordered or ordered model, or on the board itself."""
-    from labctl import workflow
+    """Train a keyword network on the ideal, unordered or ordered model, or on the board itself.
 
-    with progress("train") as listener:
-        trained = workflow.train(
-            arms or ["ideal", "unordered", "ordered", "board"],
-            bench=bench,
-            calibration=calibration,
-            speech=workflow.prepare_speech(speech, size=size, listener=listener),
+    The board arm starts from the ordered one, which is trained too.
+    """
+    from labctl.bench import open_bench, read_config
+    from labctl.evaluating import calibration_record
+    from labctl.learning import prepare_speech, train_arms
+
+    config = read_config(bench)
+    record = calibration_record(calibration, config.runs)
+    wanted = arms or ["ideal", "unordered", "ordered", "board"]
+    with progress("train") as listener, ExitStack() as resources:
+        board = resources.enter_context(open_bench(config)).board if "board" in wanted else None
+        if board is not None:
+            record.check_identity(board.identity)
+        utterances = prepare_speech(speech, size=size, listener=part(listener, 0.0, 0.2))
+        trained = train_arms(
+            wanted,
+            utterances,
+            record,
+            folder=config.runs,
+            board=board,
             seed=seed,
             epochs=epochs,
-            listener=listener,
+            listener=part(listener, 0.2, 1.0),
         )
+    found = [
+        {"arm": item.arm, "validation_accuracy": item.trained.validation_accuracy, "file": item.path}
+        for item in trained
+    ]
     if as_json:
-        emit({"networks": [workflow.network_summary(item) for item in trained]})
+        emit({"calibration": record.calibration_id, "networks": found})
         return
-    rows = [[item.arm, f"{item.validation_accuracy:.3f}", str(item.path)] for item in trained]
+    rows = [[item.arm, f"{item.trained.validation_accuracy:.3f}", str(item.path)] for item in trained]
     table("Networks", ["arm", "validation accuracy", "file"], rows)
 
 
@@ -84,21 +105,35 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Run networks on the board and on its simulated counterparts and keep every layer."""
-    from labctl import workflow
-    from labctl.bench import open_bench
+    from labctl.bench import open_bench, read_config
+    from labctl.comparison_file import summary
+    from labctl.evaluating import calibration_record
+    from labctl.evaluating import compare as compare_one
+    from labctl.learning import prepare_test
 
-    with progress("compare") as listener, open_bench(bench) as opened:
-        prepared = workflow.prepare_speech(speech, size=size, listener=listener)
+    config = read_config(bench)
+    record = calibration_record(calibration, config.runs)
+    with progress("compare") as listener, open_bench(config) as opened:
+        test = prepare_test(speech, size=size, listener=part(listener, 0.0, 0.2))
+        step = 0.8 / len(networks)
         found = [
-            workflow.compare(
-                opened, network, calibration=calibration, speech=prepared, limit=limit, seed=seed, listener=listener
+            compare_one(
+                opened,
+                network,
+                calibration=record,
+                test=test,
+                limit=limit,
+                seed=seed,
+                listener=part(listener, 0.2 + index * step, 0.2 + (index + 1) * step),
             )
-            for network in networks
+            for index, network in enumerate(networks)
         ]
     if as_json:
-        emit({"comparisons": [workflow.comparison_summary(item) for item in found]})
+        emit({"comparisons": [summary(item) for item in found]})
         return
-    workflow_table(found)
+    accuracy_table(found)
+    for item in found:
+        say(f"{item.path}")
 
 
 def demo(
@@ -121,19 +156,18 @@ def demo(
     if as_json:
         emit(result.document())
         return
-    workflow_table(result.comparisons)
-    for line in result.lines():
+    accuracy_table(result.comparisons)
+    for line in result.findings():
         say(line)
+    report = result.files["report"][0]
+    say(f"Took {sum(result.seconds.values()):.0f} s. Report: {report}")
+    say(f"Everything else is in {report.parent}; `labctl runs --runs {report.parent}` lists it.")
 
 
-def workflow_table(comparisons: object) -> None:
+def accuracy_table(comparisons: Sequence[Comparison]) -> None:
     """Accuracy of each network (row) on each target (column)."""
-    from labctl.comparison import TARGETS, Comparison
+    from labctl.comparison import TARGETS
 
-    rows = []
-    assert isinstance(comparisons, (list, tuple))
-    for item in comparisons:
-        assert isinstance(item, Comparison)
-        rows.append([item.arm, *(str(item.evaluations[target].accuracy) for target in TARGETS)])
+    rows = [[item.arm, *(str(item.evaluations[t].accuracy) for t in TARGETS)] for item in comparisons]
     header = ["trained on", *(f"on {target}" for target in TARGETS)]
     table("Accuracy on unseen voices, with 95 % interval", header, rows)

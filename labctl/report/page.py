@@ -30,6 +30,7 @@ p.lead { color: var(--soft); margin-top: 0; }
 table { border-collapse: collapse; margin: .6rem 0 1rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
+a { color: var(--accent); }
 th { color: var(--soft); font-weight: 600; }
 td.best { font-weight: 700; color: var(--accent); }
 figure { margin: 1rem 0 1.6rem; padding: .8rem; background: var(--card); border: 1px solid var(--line);
@@ -75,6 +76,11 @@ class Page:
             )
             body += f"<tr>{cells}</tr>"
         self._parts.append(f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>")
+
+    def links(self, files: Sequence[str]) -> None:
+        """Add links to pages beside this one."""
+        items = "".join(f"<li><a href='{escape(file, quote=True)}'>{escape(file)}</a></li>" for file in files)
+        self._parts.append(f"<ul>{items}</ul>")
 
     def figure(self, figure: Figure, caption: str) -> None:
         """Add a matplotlib figure with a caption that can be read without it."""
