@@ -150,6 +150,22 @@ def train_float_network(speech: SpeechTask, *, seed: int = 0, listener: Listener
     return train_float(speech.task.training, len(LABELS), options, augment=speech.task.augment, progress=listener)
 
 
+def choose_arms(names: Iterable[str] | None = None) -> list[Arm]:
+    """The arms of these names in the order of training, all without any; the board arm brings the ordered one along.
+
+    Raises:
+        BadInput: an unknown name.
+    """
+    known = [str(arm) for arm in Arm]
+    wanted = list(names or known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise BadInput(f"there is no arm {', '.join(unknown)}; the arms are {', '.join(known)}")
+    if Arm.BOARD in wanted:
+        wanted.append(Arm.ORDERED)
+    return [arm for arm in Arm if arm in wanted]
+
+
 def train_arms(
     arms: Iterable[str],
     speech: SpeechTask,
@@ -184,7 +200,7 @@ def train_arms(
         BadInput: an unknown arm, no board for the board arm, or too few columns that pass.
         Cancelled: ``stop`` said so; the arms that were finished are kept.
     """
-    wanted = _wanted(arms)
+    wanted = choose_arms(arms)
     if Arm.BOARD in wanted:
         if board is None:
             raise BadInput("the board arm trains on a board; open a bench and give its board")
@@ -217,17 +233,6 @@ def train_arms(
         kept = replace(trained, network=network)
         finished[arm] = Trained(save_network(kept, folder / f"{new_run_id()}-{arm}.safetensors"), kept)
     return tuple(finished.values())
-
-
-def _wanted(arms: Iterable[str]) -> list[Arm]:
-    known = [str(arm) for arm in Arm]
-    unknown = [arm for arm in arms if arm not in known]
-    if unknown:
-        raise BadInput(f"there is no arm {', '.join(unknown)}; the arms are {', '.join(known)}")
-    wanted = {Arm(arm) for arm in arms}
-    if Arm.BOARD in wanted:
-        wanted.add(Arm.ORDERED)
-    return [arm for arm in Arm if arm in wanted]
 
 
 def _chip(arm: Arm, record: CalibrationRecord) -> ChipParameters:

@@ -24,7 +24,9 @@ def emulate(
         list[str] | None, typer.Option("--physics", help="KEY=VALUE[,KEY=VALUE...], e.g. leak=off; may be repeated.")
     ] = None,
 ) -> None:
-    """Emulate a board; prints one JSON line with its addresses and serves until stopped.
+    """Emulate a board and serve until stopped.
+
+    Prints one JSON line with its addresses.
 
     Without --tcp and --serial it serves on both, where the system has pseudo-terminals.
     """
@@ -44,7 +46,7 @@ def discover(
     serial_ports: Annotated[bool, typer.Option(help="Probe the serial ports of this machine.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Look for boards and say why each candidate was accepted or rejected."""
+    """Look for boards; say why a candidate is none."""
     from drivers import discovery
     from labctl.bench import EMULATED, read_config
 
@@ -74,7 +76,10 @@ def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be measured.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the board: baseline, rows, position, permutations, timing, random vectors."""
+    """Measure the board with the standard sweeps.
+
+    Kinds: baseline, single-row, position, permutations, timing, random, held-out.
+    """
     from labctl import measuring
     from labctl.bench import open_bench
 

@@ -16,6 +16,7 @@ from labctl.progress import Listener
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+PIPE_WIDTH = 160
 
 
 def say(text: str = "") -> None:
@@ -34,16 +35,19 @@ def emit(document: object) -> None:
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a table to stdout; the first column is text, the others are figures."""
+    """Print a table to stdout; columns of figures are aligned right."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", title_style="bold")
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
     for index, name in enumerate(header):
-        shown.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+        figures = bool(rows) and all(row[index][:1].isdigit() for row in rows)
+        shown.add_column(name, justify="right" if index and figures else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    Console(soft_wrap=not sys.stdout.isatty()).print(shown)
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    console.print(shown)
 
 
 @contextmanager

@@ -18,7 +18,10 @@ def runs(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again from the files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest last; files that cannot be read are listed with the reason."""
+    """List runs, the newest last.
+
+    Files that cannot be read are listed with the reason.
+    """
     from labctl.library import open_catalogue
 
     catalogue = open_catalogue(bench, folder)
@@ -47,7 +50,7 @@ def report(
     folder: Runs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make one self-contained HTML page of a sweep, a calibration or a comparison."""
+    """Make one self-contained HTML page of a run."""
     from labctl.library import find
     from labctl.report import write_report
 
@@ -67,7 +70,10 @@ def export(
     folder: Runs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run to NetCDF, CSV, Parquet, MATLAB or NumPy; without arguments, list the formats."""
+    """Export a run for other programs.
+
+    NetCDF, CSV, Parquet, MATLAB or NumPy; without arguments, the formats are listed.
+    """
     from data import export as exporting
     from data.errors import BadInput
     from labctl.library import find

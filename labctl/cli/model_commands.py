@@ -16,8 +16,6 @@ from labctl.progress import part
 if TYPE_CHECKING:
     from labctl.comparison import Comparison
 
-ArmName = Literal["ideal", "unordered", "ordered", "board"]
-
 
 def calibrate(
     runs: Annotated[
@@ -28,7 +26,7 @@ def calibrate(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the ordered and the unordered model of the board, with intervals and a held-out score."""
+    """Fit the ordered and the unordered model of the board."""
     from labctl import measuring
     from labctl.bench import open_bench, read_config
     from labctl.library import find
@@ -48,7 +46,9 @@ def calibrate(
 
 
 def train(
-    arms: Annotated[list[ArmName] | None, typer.Argument(help="Arms to train; without any, all four.")] = None,
+    arms: Annotated[
+        list[str] | None, typer.Argument(help="Arms: ideal, unordered, ordered, board; without any, all four.")
+    ] = None,
     bench: BenchFile = None,
     calibration: CalibrationId = "latest",
     speech: Speech = None,
@@ -57,17 +57,17 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training utterances.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a keyword network on the ideal, unordered or ordered model, or on the board itself.
+    """Train a keyword network in one or more arms.
 
     The board arm starts from the ordered one, which is trained too.
     """
     from labctl.bench import open_bench, read_config
     from labctl.evaluating import calibration_record
-    from labctl.learning import prepare_speech, train_arms
+    from labctl.learning import choose_arms, prepare_speech, train_arms
 
+    wanted = choose_arms(arms)
     config = read_config(bench)
     record = calibration_record(calibration, config.runs)
-    wanted = arms or ["ideal", "unordered", "ordered", "board"]
     with progress("train") as listener, ExitStack() as resources:
         board = resources.enter_context(open_bench(config)).board if "board" in wanted else None
         if board is not None:
@@ -104,7 +104,7 @@ def compare(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run networks on the board and on its simulated counterparts and keep every layer."""
+    """Run networks on the board and on its counterparts."""
     from labctl.bench import open_bench, read_config
     from labctl.comparison_file import summary
     from labctl.evaluating import calibration_record
@@ -148,7 +148,10 @@ def demo(
     size: Size = "full",
     as_json: AsJson = False,
 ) -> None:
-    """Do everything on an emulated board: measure, calibrate, train four ways, compare, report."""
+    """Do everything, on an emulated board.
+
+    Measure, calibrate, train four ways, compare, report.
+    """
     from labctl.demo import run_demo
 
     with progress("demo") as listener:
