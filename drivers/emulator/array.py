@@ -18,7 +18,7 @@ from drivers.emulator.chip import Chip
 from drivers.emulator.drift import Weather
 
 WIDTH = physics.WIDTH
-LONGEST_STEP_NS = 80
+LONGEST_STEP_NS = 40
 CONVERSION_NS = 2000
 RESET_SHARE = 0.6
 """Share of the trial noise that is reset noise; the rest is read noise (squares add to one)."""
@@ -102,10 +102,10 @@ class SynapseArray:
         physics.list_events(activations, self._order, pulse, gain, skip, *events)
         strengths = self._strengths
         pull = np.float32(strengths.of("voltage") / 100 / strengths.rail)
-        steepness = np.float32(1 / strengths.knee)
+        knee = np.float32(strengths.knee)
         lines = strengths.uses("line")
         plan = (self._schedule.sends, self._slot_steps, self._settle_steps, lines, self._vectors)
-        chip = (self._synapses, self._slot, self._settle, self._reset, pull, steepness)
+        chip = (self._synapses, self._slot, self._settle, self._reset, pull, knee)
 
         def work(cells: tuple[int, int]) -> None:
             physics.walk(cells, events, plan, chip, self._states, self._readout, self._key, self._table, drift, out)
@@ -161,7 +161,7 @@ class SynapseArray:
             half / chip.limit_excitatory,
             half / chip.limit_inhibitory,
             1 - decay,
-            chip.gain * _decay(step / 2, chip.tau_membrane),
+            chip.gain * _kept(step, chip.tau_line, chip.tau_membrane),
             low,
             high,
             chip.gain,
@@ -199,6 +199,18 @@ def _decay(time_ns: float, tau_ns: Doubles | float) -> Doubles:
     """What is left after a time; nothing for a time constant of 0."""
     tau = np.asarray(tau_ns, dtype=np.float64)
     return np.where(tau > 0, np.exp(-time_ns / np.where(tau > 0, tau, 1.0)), 0.0)
+
+
+def _kept(step_ns: float, tau_line: Doubles, tau_membrane: Doubles) -> Doubles:
+    """Share of the charge that a line lets go within a step and that has not leaked at the end of the step."""
+    if step_ns == 0 or not np.all(tau_line > 0):
+        return np.ones_like(tau_line)
+    rate = 1 / tau_line - 1 / tau_membrane
+    even = np.abs(rate * step_ns) < 1e-6
+    safe = np.where(even, 1.0, rate)
+    mean = np.where(even, step_ns, -np.expm1(-safe * step_ns) / safe) * _decay(step_ns, tau_membrane)
+    kept: Doubles = mean / (tau_line * (1 - _decay(step_ns, tau_line)))
+    return kept
 
 
 def _normal_table() -> Singles:

@@ -135,7 +135,8 @@ def _pulse_curve(draws: Draws, strengths: Strengths) -> Floats:
     code = np.arange(strengths.geometry.activation_max + 1, dtype=np.float64)
     short, long = draws.stream("pulse").uniform(0.35, 0.65, 2)
     lacking = short * (1 - np.exp(-code / 1.5)) + long * (code / code[-1]) ** 2
-    return np.maximum(code - strengths.of("pulse") * lacking, 0.0)
+    curve: Floats = np.maximum(code - strengths.of("pulse") * lacking, 0.0)
+    return curve
 
 
 def _dac_curve(draws: Draws, name: str, strengths: Strengths) -> Floats:

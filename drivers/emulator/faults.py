@@ -171,8 +171,6 @@ class _Striker:
         """The delivery with this fault."""
         kind, seconds = self.fault.kind, self.fault.ms / 1e3
         pieces = delivery.pieces
-        if not pieces:
-            return delivery
         if kind == "delay":
             return replace(delivery, pieces=((pieces[0][0] + seconds, pieces[0][1]), *pieces[1:]))
         if kind == "late":
@@ -180,6 +178,8 @@ class _Striker:
         if kind == "repeat":
             return replace(delivery, pieces=pieces + pieces)
         first, answer = pieces[0][0], b"".join(data for _, data in pieces)
+        if not answer:
+            return delivery
         if kind == "drip":
             size = -(-len(answer) // PIECES)
             parts = [answer[start : start + size] for start in range(0, len(answer), size)]

@@ -32,10 +32,10 @@ _TABLE: Final = np.uint64(0xFFF)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def through_lines(state, step, steps, pull, steepness):  # type: ignore[no-untyped-def]  # pragma: no cover
+def through_lines(state, step, steps, pull, knee):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Let ``steps`` equal steps pass on one cell; charge flows from the lines to the membrane."""
     W = WIDTH
-    one = np.float32(1.0)
+    one, half = np.float32(1.0), np.float32(0.5)
     for _ in range(steps):
         for c in range(W):
             exc = state[W + c]
@@ -49,30 +49,33 @@ def through_lines(state, step, steps, pull, steepness):  # type: ignore[no-untyp
             up = exc * law * over
             down = inh * (one + w) * root * over
             v = state[c] * step[W + c]
-            push = step[5 * W + c] * ((up - down) - pull * v * (up + down))
-            low = step[6 * W + c]
-            high = step[7 * W + c]
-            room = high - v if push > 0 else v - low
-            v += push * min(one, room * steepness)
-            state[c] = min(max(v, low), high)
+            drag = pull * step[5 * W + c] * (up + down)
+            # The pull of the voltage half way through the step, to second order.
+            push = (step[5 * W + c] * (up - down) - drag * v) * (one - half * drag)
+            # Charge fades with the room left before the rail; solved for the room at the end of the step, so that
+            # a step larger than the knee comes to rest where small ones would.
+            size = abs(push)
+            room = step[7 * W + c] - v if push > 0 else v - step[6 * W + c]
+            left = room * knee / (knee + size)
+            edge = step[7 * W + c] - left if push > 0 else step[6 * W + c] + left
+            state[c] = v + push if room > knee + size else edge
             state[W + c] = exc * step[c]
             state[2 * W + c] = inh * step[c]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def straight_in(state, step, charges, charge, pull, steepness):  # type: ignore[no-untyped-def]  # pragma: no cover
+def straight_in(state, step, charges, charge, pull, knee):  # type: ignore[no-untyped-def]  # pragma: no cover
     """One event on one cell without lines: its charge is on the membrane at once."""
     W = WIDTH
-    one = np.float32(1.0)
     for c in range(W):
         q = charge * charges[c]
         v = state[c]
         push = step[8 * W + c] * (q - pull * v * abs(q))
-        low = step[6 * W + c]
-        high = step[7 * W + c]
-        room = high - v if push > 0 else v - low
-        v += push * min(one, room * steepness)
-        state[c] = min(max(v, low), high)
+        size = abs(push)
+        room = step[7 * W + c] - v if push > 0 else v - step[6 * W + c]
+        left = room * knee / (knee + size)
+        edge = step[7 * W + c] - left if push > 0 else step[6 * W + c] + left
+        state[c] = v + push if room > knee + size else edge
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -138,11 +141,11 @@ def walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     """Send vectors to the cells ``cells = (first, last)`` one after another, event by event.
 
     ``events`` is (rows, charges, counts); ``plan`` is (sends, slot steps, settle steps, whether there are lines,
-    first vector's number); ``chip`` is (synapses (cells, rows, WIDTH), slot, settle, reset, pull, steepness).
+    first vector's number); ``chip`` is (synapses (cells, rows, WIDTH), slot, settle, reset, pull, knee).
     """
     rows, charges, counts = events
     sends, slot_steps, settle_steps, lines, first = plan
-    synapses, slot, settle, reset, pull, steepness = chip
+    synapses, slot, settle, reset, pull, knee = chip
     low, high = readout[1], readout[2]
     noise = np.empty(2 * WIDTH, np.float32)
     for cell in range(cells[0], cells[1]):
@@ -158,13 +161,13 @@ def walk(  # type: ignore[no-untyped-def]  # pragma: no cover
                     if lines:
                         if charges[n, k] > 0:
                             onto_lines(state, synapses[cell, rows[n, k]], charges[n, k])
-                        through_lines(state, slot[cell], slot_steps, pull, steepness)
+                        through_lines(state, slot[cell], slot_steps, pull, knee)
                     else:
                         if charges[n, k] > 0:
-                            straight_in(state, slot[cell], synapses[cell, rows[n, k]], charges[n, k], pull, steepness)
+                            straight_in(state, slot[cell], synapses[cell, rows[n, k]], charges[n, k], pull, knee)
                         leak(state, slot[cell])
             if lines:
-                through_lines(state, settle[cell], settle_steps, pull, steepness)
+                through_lines(state, settle[cell], settle_steps, pull, knee)
             else:
                 leak(state, settle[cell])
             read_out(out[n, cell * WIDTH : (cell + 1) * WIDTH], state, read, noise, drift[n], low, high)

@@ -53,7 +53,7 @@ class Strengths:
     voltage: float = 1.5
     rows: float = 3.0
     columns: float = 8.0
-    synapses: float = 1.0
+    synapses: float = 2.0
     asymmetry: float = 2.0
     dac: float = 0.8
     pulse: float = 0.5
