@@ -96,7 +96,7 @@ class Exchange:
         link: Link,
         *,
         timeout_s: float = 2.0,
-        tries: int = 4,
+        tries: int = 6,
         first_sequence: int | None = None,
         word: Callable[[], str] | None = None,
     ) -> None:

@@ -15,12 +15,14 @@ import serial
 from serial.tools import list_ports
 
 from drivers.address import Address
-from drivers.errors import CannotOpen
+from drivers.errors import CannotOpen, LinkTimeout
 from drivers.link import SLICE_S, Channel
 from drivers.socket_link import SocketChannel, network_problem
 
 CHUNK: Final = 65536
 BITS_A_BYTE: Final = 10
+WRITE_S: Final = 1.0
+"""How long a polled port may take over one piece that is written."""
 
 FAILURES: tuple[type[Exception], ...] = (OSError, TypeError, ValueError)
 """pyserial's exceptions are OSError; a port closed while it is read is a TypeError inside pyserial."""
@@ -76,10 +78,12 @@ class PolledChannel:
     """A port of pyserial's that cannot be waited for from outside: ``COM`` ports and RFC 2217."""
 
     failures = FAILURES
-    write_chunk: Final = 1024
+    write_chunk: Final = 256
 
     def __init__(self, port: Any, baud: int) -> None:
         self._port = port
+        # pyserial forgets the socket of an RFC 2217 port unclosed when the peer was the first to hang up.
+        self._socket: socket.socket | None = getattr(port, "_socket", None)
         self.slowest_rate = baud / BITS_A_BYTE
 
     def receive(self, need: int, wait_s: float) -> bytes:
@@ -91,19 +95,23 @@ class PolledChannel:
         return first + self._port.read(min(self._port.in_waiting, max(need, CHUNK))) if first else b""
 
     def send(self, data: memoryview, wait_s: float) -> int:
-        """At most 1 KiB at a time, so that a stuck port is noticed; a port that takes nothing counts as 0."""
-        if wait_s <= 0:
-            return 0
+        """At most 256 bytes at a time, so that a stuck port is noticed.
+
+        Raises:
+            LinkTimeout: nobody takes them; how many have been taken is not known.
+        """
         piece = bytes(data[: self.write_chunk])
         try:
             self._port.write(piece)
-        except serial.SerialTimeoutException:
-            return 0
+        except serial.SerialTimeoutException as error:
+            raise LinkTimeout(f"{len(piece)} bytes could not be written in {WRITE_S:g} s", self._port.name) from error
         return len(piece)
 
     def close(self) -> None:
         """Let go of the port."""
         self._port.close()
+        if self._socket is not None:
+            self._socket.close()
 
 
 class PyserialSocketChannel(SocketChannel):
@@ -134,7 +142,7 @@ def open_port(target: Address) -> Channel:
             target.target,
             baudrate=target.settings.baud,
             timeout=SLICE_S,
-            write_timeout=None if remote else 1.0,
+            write_timeout=None if remote else WRITE_S,
             exclusive=True,
         )
     except FAILURES as error:

@@ -17,7 +17,7 @@ import pyvisa
 from pyvisa import constants
 
 from drivers.address import Address
-from drivers.errors import CannotOpen
+from drivers.errors import CannotOpen, LinkTimeout
 from drivers.link import Channel
 from drivers.serial_link import BITS_A_BYTE, FAILURES, port_channel
 from drivers.socket_link import SLOWEST_RATE, SocketChannel
@@ -25,9 +25,9 @@ from drivers.socket_link import SLOWEST_RATE, SocketChannel
 _log = logging.getLogger(__name__)
 
 CHUNK: Final = 65536
-WRITE_CHUNK: Final = 4096
+WRITE_CHUNK: Final = 1024
 STALL_MS: Final = 2000
-"""How long a counted read may wait for bytes that are known to be on their way."""
+"""How long one write, or a counted read of bytes that are known to be on their way, may take."""
 _TIMEOUT: Final = constants.StatusCode.error_timeout
 
 VISA_FAILURES: tuple[type[Exception], ...] = (*FAILURES, pyvisa.Error)
@@ -52,14 +52,20 @@ class VisaChannel:
         return first + self._read(min(more, CHUNK), STALL_MS) if more > 0 else first
 
     def send(self, data: memoryview, wait_s: float) -> int:
-        """At most 4 KiB at a time; a resource that takes nothing in time counts as 0."""
-        self._set_timeout(max(1, int(wait_s * 1000)))
+        """At most 1 KiB at a time, so that a stuck resource is noticed.
+
+        Raises:
+            LinkTimeout: nobody takes them; how many have been taken is not known.
+        """
+        piece = bytes(data[:WRITE_CHUNK])
+        self._set_timeout(STALL_MS)
         try:
-            return int(self._resource.write_raw(bytes(data[:WRITE_CHUNK])))
+            return int(self._resource.write_raw(piece))
         except pyvisa.VisaIOError as error:
-            if error.error_code == _TIMEOUT:
-                return 0
-            raise
+            if error.error_code != _TIMEOUT:
+                raise
+            what = f"{len(piece)} bytes could not be written in {STALL_MS / 1000:g} s"
+            raise LinkTimeout(what, self._resource.resource_name) from error
 
     def close(self) -> None:
         """Close the resource; the resource manager is shared by every instrument and stays."""

@@ -36,6 +36,24 @@ def silent(peer: Peer) -> None:
         pass
 
 
+def rfc2217_echo(peer: Peer) -> None:
+    """A serial port with a loop-back plug behind an RFC 2217 server."""
+    import serial.rfc2217
+
+    @dataclass
+    class Connection:
+        def write(self, data: bytes) -> None:
+            peer.send(data)
+
+    with serial.serial_for_url("loop://", timeout=0.01) as port:
+        manager = serial.rfc2217.PortManager(port, Connection())
+        while data := peer.receive():
+            plain = b"".join(manager.filter(data))
+            for start in range(0, len(plain), 1000):
+                port.write(plain[start : start + 1000])
+                peer.send(b"".join(manager.escape(port.read(port.in_waiting))))
+
+
 def never_reading(stop: threading.Event) -> Handler:
     def handle(peer: Peer) -> None:
         stop.wait(20)

@@ -105,14 +105,13 @@ def check_exact(board: AnalogBoard, rounds: int) -> None:
 
 FAULTS = (
     "flip:p=0.04",
-    "drop:p=0.02",
-    "cut:p=0.02",
     "repeat:p=0.03",
     "drip:p=0.02:ms=1",
     "flip:p=0.03:side=in",
-    "cut:p=0.01:side=in",
     "drop:p=0.01:side=in",
     "late:p=0.01:ms=400",
+    "cut:p=0.02",
+    "drop:p=0.02",
 )
 
 

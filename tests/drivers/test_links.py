@@ -20,7 +20,7 @@ from drivers.errors import CannotOpen, Disconnected, LinkTimeout
 from drivers.link import Deadline, StreamLink, open_link
 from drivers.visa_link import VisaChannel, open_session
 
-from .servers import Handler, Peer, answering, never_reading, silent, tcp_server, terminal
+from .servers import Handler, Peer, answering, never_reading, rfc2217_echo, silent, tcp_server, terminal
 
 needs_pty = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
 
@@ -80,6 +80,27 @@ def test_every_byte_comes_through_a_socket(way: Callable[[str], StreamLink]) -> 
 def test_every_byte_comes_through_a_serial_port(way: Callable[[str], StreamLink]) -> None:
     with terminal(answering(lambda data: data)) as there:
         check_echo(way(there.path))
+
+
+# pyserial 3.5 starts its thread by a method that Python has deprecated.
+rfc2217 = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
+
+
+@rfc2217
+def test_every_byte_comes_through_rfc2217() -> None:
+    with tcp_server(rfc2217_echo) as place:
+        check_echo(open_link(f"rfc2217://{place}"))
+
+
+@rfc2217
+def test_silence_and_hanging_up_of_rfc2217() -> None:
+    with tcp_server(rfc2217_echo) as place:
+        check_timeout(open_link(f"rfc2217://{place}"))
+        link = open_link(f"rfc2217://{place}")
+        threading.Timer(0.1, link.close).start()
+        with pytest.raises(Disconnected, match="closed"):
+            link.read_some(Deadline(5))
+        link.close()
 
 
 def check_timeout(link: StreamLink) -> None:
