@@ -28,7 +28,8 @@ class WaveAugment:
     """Ranges of the changes made to a waveform; each is drawn with the same probability everywhere between.
 
     Attributes:
-        stretch: factor of the duration; formants and pitch are divided by it.
+        stretch: factor of the duration (to the next fast length of a Fourier transform, half a percent); formants and
+            pitch are divided by it.
         tilt_db: gain at 4 kHz relative to 250 Hz, in decibel, straight over octaves.
         noise_share: share of the clips that get background noise mixed in.
         noise_volume: largest volume of that noise, relative to the clip's largest sample.
@@ -51,7 +52,7 @@ class WaveAugment:
     def _change(
         self, clip: NDArray[np.int16], backgrounds: NDArray[np.int16], rng: np.random.Generator
     ) -> NDArray[np.int16]:
-        size = fft.next_fast_len(round(CLIP_SAMPLES * rng.uniform(*self.stretch)), real=True)
+        size = fft.next_fast_len(round(CLIP_SAMPLES * rng.uniform(*self.stretch)), real=False)
         spectrum = fft.rfft(clip.astype(np.float32))
         octaves = np.log2(np.clip(fft.rfftfreq(CLIP_SAMPLES, 1 / SAMPLE_RATE), 125.0, 8000.0) / 1000.0)
         spectrum *= (10 ** (rng.uniform(*self.tilt_db) / 20 * octaves / 4)).astype(np.float32)

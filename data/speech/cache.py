@@ -26,7 +26,7 @@ def default_cache() -> Path:
 def load_cached(path: Path) -> SpeechSet | None:
     """The corpus in ``path``; None when there is no such file or what it holds is not what was stored."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         notes = json.loads(str(arrays.pop("notes")))
         source, digest = str(notes["source"]), str(notes["digest"])

@@ -136,7 +136,7 @@ def _silence(rng: np.random.Generator, backgrounds: list[NDArray[np.int16]]) -> 
     noise = backgrounds[int(rng.integers(len(backgrounds)))]
     start = int(rng.integers(len(noise) - CLIP_SAMPLES + 1))
     volume = rng.uniform(0.0, 1.0)
-    return np.rint(noise[start : start + CLIP_SAMPLES] * volume).astype(np.int16)
+    return np.asarray(np.rint(noise[start : start + CLIP_SAMPLES] * volume), np.int16)
 
 
 def _label(word: str) -> int:

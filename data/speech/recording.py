@@ -47,7 +47,7 @@ def bare_word(wave: NDArray[np.int16], sample_rate: int, stretch: float) -> Floa
     """
     padded = fft.next_fast_len(len(wave), real=True)
     spectrum = fft.rfft(wave.astype(np.float32), padded)
-    size = fft.next_fast_len(round(padded * stretch * SAMPLE_RATE / sample_rate), real=True)
+    size = fft.next_fast_len(round(padded * stretch * SAMPLE_RATE / sample_rate), real=False)
     resampled = fft.irfft(spectrum[: size // 2 + 1], size)
     loud = np.flatnonzero(np.abs(resampled) > 0.02 * np.max(np.abs(resampled)))
     word = resampled[loud[0] : loud[-1] + 1]
