@@ -31,6 +31,7 @@ class Connection:
         self._line_free = now
         self._view = memoryview(b"")
         self._hang_up = False
+        self._listening = True
         self.waiting_requests = 0
         self.closed = False
 
@@ -39,6 +40,11 @@ class Connection:
         """Whether more requests may come in: not while answers pile up that nobody reads."""
         queued = sum(len(data) for _, data in self._queue)
         return not self._hang_up and self.waiting_requests < MOST_REQUESTS and queued < MOST_BYTES
+
+    def wanted(self) -> tuple[bool, bool]:
+        """Whether to wait for bytes that come, and for room for bytes that go, in the next turn."""
+        self._listening = self.wants_input
+        return self._listening, len(self._view) > 0
 
     def take_in(self, now: float) -> list[Request] | None:
         """Requests completed by the bytes that have come; None when the client is gone."""
@@ -52,7 +58,10 @@ class Connection:
 
     def give_up_waiting(self, now: float) -> list[Request]:
         """What to tell the session when an unfinished message has been silent for too long."""
-        if now < self._heard + PATIENCE_S or not self.wants_input:
+        if not self._listening:
+            # The silence was the board's own: what came meanwhile has not been read.
+            self._heard = now
+        if now < self._heard + PATIENCE_S:
             return []
         damage = self._receiver.expire()
         return [] if damage is None else [damage]
@@ -86,11 +95,6 @@ class Connection:
             if not written:
                 break
         return bool(self._view or self._queue) or not self._hang_up
-
-    @property
-    def blocked(self) -> bool:
-        """Whether bytes wait for the client to read."""
-        return len(self._view) > 0
 
     def next_time(self) -> float:
         """When something is due next that no selector tells."""

@@ -112,8 +112,8 @@ class Server:
     def _watch(self, selector: selectors.BaseSelector) -> None:
         """Register each connection for exactly what it waits for."""
         for connection in self._connections:
-            mask = selectors.EVENT_READ if connection.wants_input else 0
-            mask |= selectors.EVENT_WRITE if connection.blocked else 0
+            reading, writing = connection.wanted()
+            mask = (selectors.EVENT_READ if reading else 0) | (selectors.EVENT_WRITE if writing else 0)
             current = selector.get_map().get(connection.channel)
             if current is None and mask:
                 selector.register(connection.channel, mask, connection)

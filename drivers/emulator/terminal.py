@@ -49,6 +49,8 @@ class Terminal:
 
     def write(self, data: memoryview) -> int | None:
         """See :class:`drivers.emulator.channel.Channel`."""
+        if not self.opened():
+            return None  # The system would keep the bytes for the next client.
         try:
             return os.write(self._master, data)
         except BlockingIOError:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Protocol
@@ -21,6 +22,12 @@ import serial
 from data.errors import BadInput
 from data.values import Schedule
 from drivers.emulator import EmulatedBoard, Options, start
+from drivers.emulator.board import Board
+from drivers.emulator.commands import Session
+from drivers.emulator.connection import Connection
+from drivers.emulator.faults import FaultInjector
+from drivers.emulator.receiver import TextLine
+from drivers.emulator.strengths import parse_strengths
 from drivers.wire import Block, decode_line, decode_payload, encode_block, encode_line, state_digest
 
 SMALL = ("geometry=16x8",)
@@ -157,6 +164,49 @@ def test_a_client_that_leaves_gives_up_control_and_leaves_the_board_safe(
                 port.send(b"WEIG #9000")
             eventually(watcher, "SYST:LOCK?", "0")
             assert ask(watcher, "SUPP:STAT?") == "0"
+
+
+class HeldChannel:
+    """A channel that gives what it is told to."""
+
+    def __init__(self, *data: bytes) -> None:
+        self._data = list(data)
+
+    def fileno(self) -> int:
+        return -1
+
+    def read(self) -> bytes | None:
+        return self._data.pop(0) if self._data else None
+
+    def write(self, data: memoryview) -> int | None:
+        return len(data)
+
+    def close(self) -> None:
+        return None
+
+
+def test_a_message_is_not_given_up_while_the_board_itself_does_not_listen() -> None:
+    board = Board(0, parse_strengths(SMALL))
+    connection = Connection(HeldChannel(b"*ID", b"N?\n"), Session(board), FaultInjector((), 0), 0.0)
+    assert connection.wanted() == (True, False)
+    assert connection.take_in(0.0) == []
+    assert connection.next_time() == 0.5
+    connection.waiting_requests = 8
+    assert connection.wanted() == (False, False)
+    connection.waiting_requests = 0
+    assert connection.give_up_waiting(3.0) == []
+    assert connection.wanted() == (True, False)
+    assert connection.take_in(3.1) == [TextLine(b"*IDN?")]
+    assert connection.give_up_waiting(9.0) == []
+    board.close()
+
+
+def test_many_requests_may_be_under_way(board: EmulatedBoard) -> None:
+    with contextlib.closing(TcpPort(board)) as port:
+        sender = threading.Thread(target=lambda: port.send(b"GEOM?\n" * 3000))
+        sender.start()
+        assert exactly(port, 3000 * 22) == b"16,8,31,63,-128,127,8\n" * 3000
+        sender.join()
 
 
 def test_an_unfinished_line_is_forgotten_after_half_a_second(board: EmulatedBoard) -> None:
