@@ -15,7 +15,7 @@ from calibration.observations import Observations, observe
 from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
-from calibration.sensitivity import evaluate, predict
+from calibration.sensitivity import evaluate
 from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput
 from data.metadata import new_run_id, utc_now
@@ -29,6 +29,8 @@ Progress = Callable[[float, str], None]
 VALIDATION_SHARE: Final = 0.25
 CANDIDATE_POINTS: Final = 1200
 """How many points the models beside the base are fitted to before one of them is chosen."""
+FINAL_POINTS: Final = 2400
+"""How many points the chosen model is fitted to in the end."""
 _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
@@ -72,7 +74,9 @@ def calibrate(
     best = next(fit for fit, row in zip(fits, selection, strict=True) if row.chosen)
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
     unordered = _unordered(fitted, base.parameters, schedule, passing)
-    final = fit_model(fitted, best.parameters, passing, rounds=1) if best.parameters.terms else unordered
+    final = unordered
+    if best.parameters.terms:
+        final = fit_model(thinned(fitted, FINAL_POINTS), best.parameters, passing, rounds=1)
     seen = evaluate(parts.validation, final.parameters).predicted
     faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
     progress(0.95, "scoring on the held-out sweep")
@@ -154,8 +158,8 @@ def _record(
 ) -> CalibrationRecord:
     passing, working = _passing(faults), held_out.sent_by(schedule)
     ordered = final.parameters
-    # Scored by the kernels that networks are computed with, not by those of the fit.
-    scores = [score(held_out, working, predict(held_out, chip), chip.noise, passing) for chip in (ordered, unordered)]
+    predicted = [evaluate(held_out, chip).predicted for chip in (ordered, unordered)]
+    scores = [score(held_out, working, at, ordered.noise, passing) for at in predicted]
     return CalibrationRecord(
         calibration_id=new_run_id(),
         created=utc_now(),
