@@ -16,6 +16,7 @@ from data.errors import BadInput, Cancelled
 from data.values import Activations
 from models.network import Progress
 from models.samples import Augment, Samples, batches
+from models.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class FloatNetwork:
         return float(np.mean(self.sums(samples.activations)[-1].argmax(axis=1) == samples.labels))
 
 
+@one_thread()
 def train_float(
     training: Samples,
     classes: int,
@@ -94,7 +96,7 @@ def train_float(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> FloatNetwork:
-    """Train the float network; the same samples, options and number of threads give the same network.
+    """Train the float network; the same samples and options give the same network.
 
     Raises:
         BadInput: options or samples that make no sense.

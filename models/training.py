@@ -21,6 +21,7 @@ from models.floatnet import FloatNetwork
 from models.network import IntegerNetwork, Progress, check_fit, run
 from models.parameters import ChipParameters
 from models.samples import Augment, Samples, batches
+from models.threads import one_thread
 from models.trainable import Reader, TrainableNetwork
 
 _CHOOSING = 2048
@@ -59,6 +60,7 @@ def start_network(
     return to_integers(start, parameters, schedule, columns, chosen, task.labels)
 
 
+@one_thread()
 def train(
     arm: Arm,
     start: IntegerNetwork,
@@ -71,7 +73,7 @@ def train(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainedNetwork:
-    """Train one arm; the same arguments, and as many threads, give the same network.
+    """Train one arm; the same arguments give the same network.
 
     Args:
         arm: what computes the forward pass.
