@@ -145,14 +145,14 @@ def test_a_file_cut_off_is_named_in_one_sentence(tmp_path: Path, part: float) ->
     assert "copy" in str(caught.value)
 
 
-def test_damage_anywhere_gives_bad_input_or_a_run(tmp_path: Path) -> None:
+def test_damage_in_the_bookkeeping_gives_bad_input_or_a_run(tmp_path: Path) -> None:
     path = small_run(tmp_path)
     content = path.read_bytes()
     rng = np.random.default_rng(5)
     refused = 0
     for _ in range(60):
         damaged = bytearray(content)
-        start = int(rng.integers(0, 6000))
+        start = int(rng.integers(0, 600))
         damaged[start : start + 40] = rng.bytes(40)
         path.write_bytes(damaged)
         with contextlib.suppress(BadInput):
