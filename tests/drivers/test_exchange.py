@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import numpy as np
 import pytest
 
 from drivers.errors import BoardError, Disconnected, LinkTimeout, ProtocolError
 from drivers.exchange import Exchange, Multiplication
+from drivers.link import Deadline
 
 from .links import ScriptedLink
 from .small_board import block, checked
@@ -94,7 +96,7 @@ WRONG = {
     "cut block": answer(1)[:-9],
     "no answer": b"",
     "another number": answer(9),
-    "another state": answer(1, state=1),
+    "another state": block(OUTPUTS, 1, 1, int.from_bytes(request(1)[-5:-1], "little")),
     "another request's echo": block(OUTPUTS, 1, 0xABCD, 1),
     "another width": answer(1, np.array([[5, -6]], "<i2")),
     "another type": answer(1, OUTPUTS.astype("<u2")),
@@ -124,6 +126,38 @@ def test_repeats_end(wrong: bytes) -> None:
     link = ScriptedLink((request(1), wrong), sync(2), (request(3), wrong and answer(1)))
     with pytest.raises(LinkTimeout if not wrong else ProtocolError, match=r"script: .*\(command MULTiply\?\)"):
         multiply(link)
+
+
+def test_an_impossible_length_is_not_waited_for() -> None:
+    link = ScriptedLink((request(1), b"#6999999" + answer(1)[4:]))
+    with pytest.raises(ProtocolError, match=r'a block says it has "999999" bytes; at most 34 can be'):
+        multiply(link, tries=1)
+
+
+def test_no_more_batches_are_on_their_way_than_asked_for() -> None:
+    class Slow(ScriptedLink):
+        """Hands out one answer at a time, and counts the requests that are ahead of it."""
+
+        ahead = most = 0
+
+        def write(self, data: bytes, deadline: Deadline) -> None:
+            self.ahead += 1
+            self.most = max(self.most, self.ahead)
+            super().write(data, deadline)
+
+        def read_some(self, deadline: Deadline, need: int = 1) -> bytes:
+            time.sleep(0.005)
+            size = len(answer(1))
+            one, self.incoming = self.incoming[:size], self.incoming[size:]
+            self.ahead -= bool(one)
+            if not one:
+                raise LinkTimeout("no answer in time", self.address)
+            return one
+
+    link = Slow(*((request(number), answer(number)) for number in range(1, 9)))
+    exchange(link).multiply(Multiplication([BATCH] * 8, 0xABCD, 3, 0.0, depth=3), lambda index, outputs: None)
+    link.finish()
+    assert link.most == 3
 
 
 @pytest.mark.parametrize("wrong", [checked("26.0", 0), b"25.5\n", checked("25.5", 1)[:-5] + b"0000\n", block(BATCH, 1)])
@@ -212,6 +246,29 @@ def test_what_the_taker_raises_ends_the_work_and_the_rest_is_discarded() -> None
         board.multiply(Multiplication([BATCH, BATCH], 0xABCD, 3, 0), stop)
     board.tell("SYSTem:SAFE")
     link.finish()
+
+
+def test_a_write_that_is_stuck_does_not_hold_up_the_end_of_the_work() -> None:
+    class Stuck(ScriptedLink):
+        """Takes one request; the next one fills the wire."""
+
+        def write(self, data: bytes, deadline: Deadline) -> None:
+            if not self.pairs:
+                while not deadline.passed:
+                    time.sleep(0.002)
+                raise LinkTimeout("stuck", self.address)
+            super().write(data, deadline)
+
+    def stop(index: int, outputs: np.ndarray) -> None:
+        time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Exchange(Stuck((request(1), answer(1))), timeout_s=30, first_sequence=0).multiply(
+            Multiplication([BATCH, BATCH], 0xABCD, 3, 0), stop
+        )
+    assert time.monotonic() - start < 5
 
 
 def test_a_closed_link_is_disconnected() -> None:
