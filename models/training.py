@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -39,12 +39,14 @@ class Task:
         validation: utterances of other voices, to judge by.
         labels: names of the classes.
         augment: changes each training batch at random; None leaves it as it is.
+        encoding: how features became these activations (``Encoding.arrays()``); goes with the network.
     """
 
     training: Samples
     validation: Samples
     labels: tuple[str, ...]
     augment: Augment | None = None
+    encoding: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 def start_network(
@@ -57,7 +59,8 @@ def start_network(
     """
     task.training.check(len(start.weights[0]), len(task.labels), parameters.geometry.activation_max)
     chosen = task.training.first(_CHOOSING).activations
-    return to_integers(start, parameters, schedule, columns, chosen, task.labels)
+    network = to_integers(start, parameters, schedule, columns, chosen, task.labels)
+    return replace(network, encoding=dict(task.encoding))
 
 
 @one_thread()

@@ -46,7 +46,7 @@ def random_network(seed: int = 0, geometry: Geometry = SMALL) -> IntegerNetwork:
             schedule=Schedule(sends=2),
         )
 
-    return IntegerNetwork(geometry, (layer(30, 5, 1), layer(5, 3, 0)), 0.05, LABELS)
+    return IntegerNetwork(geometry, (layer(30, 5, 2), layer(5, 3, 0)), 0.05, LABELS)
 
 
 def utterances(count: int, seed: int = 0) -> np.ndarray:
