@@ -19,6 +19,8 @@ from drivers.emulator.drift import Weather
 
 WIDTH = physics.WIDTH
 LONGEST_STEP_NS = 40
+EMPTY_AFTER = 16
+"""Line time constants after which less charge is left on a line than any output could show."""
 CONVERSION_NS = 2000
 RESET_SHARE = 0.6
 """Share of the trial noise that is reset noise; the rest is read noise (squares add to one)."""
@@ -39,6 +41,7 @@ class SynapseArray:
         self._chip, self._weather, self._strengths = chip, weather, strengths
         self._cells = -(-strengths.geometry.columns // WIDTH)
         self._dtype = np.dtype(np.float32 if strengths.ordered else np.float64)
+        self._flow_ns = math.ceil(EMPTY_AFTER * float(np.max(chip.tau_line)))
         self._states = np.zeros((self._cells, physics.STATE * WIDTH), self._dtype)
         self._readout = self._read_constants()
         self._table = _normal_table()
@@ -104,7 +107,8 @@ class SynapseArray:
         pull = np.float32(strengths.of("voltage") / 100 / strengths.rail)
         knee = np.float32(strengths.knee)
         lines = strengths.uses("line")
-        plan = (self._schedule.sends, self._slot_steps, self._settle_steps, lines, self._vectors)
+        rest = not lines or self._schedule.spacing_ns > self._flow_ns
+        plan = (self._schedule.sends, self._slot_steps, self._settle_steps, lines, rest, self._vectors)
         chip = (self._synapses, self._slot, self._settle, self._reset, pull, knee)
 
         def work(cells: tuple[int, int]) -> None:
@@ -148,10 +152,14 @@ class SynapseArray:
         return (slots * schedule.sends * schedule.spacing_ns + fixed).astype(np.int64)
 
     def _step_constants(self, time_ns: int) -> tuple[Singles, int]:
-        """Constants of the equal steps that make up ``time_ns``, shape (cells, STEP * WIDTH), and how many they are."""
+        """Constants of the equal steps that make up ``time_ns``, shape (cells, STEP * WIDTH), and how many they are.
+
+        Steps end where the lines are empty; the rest of the time, or all of it without lines, is only leak.
+        """
         chip = self._chip
-        steps = -(-time_ns // LONGEST_STEP_NS)
-        step = time_ns / max(steps, 1)
+        flow_ns = min(time_ns, self._flow_ns)
+        steps = -(-flow_ns // LONGEST_STEP_NS)
+        step = flow_ns / max(steps, 1)
         half, decay = _decay(step / 2, chip.tau_line), _decay(step, chip.tau_line)
         # Beyond any voltage that charge can reach, and still a finite number for the kernels.
         low, high = np.maximum(chip.rail_low, -1e30), np.minimum(chip.rail_high, 1e30)
@@ -165,7 +173,7 @@ class SynapseArray:
             low,
             high,
             chip.gain,
-            _decay(time_ns, chip.tau_membrane),
+            _decay(time_ns - flow_ns, chip.tau_membrane),
         )
         table = self._by_cell(np.stack([np.broadcast_to(q, chip.gain.shape) for q in quantities]))
         return table.reshape(self._cells, -1).astype(np.float32), steps

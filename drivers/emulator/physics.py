@@ -80,7 +80,7 @@ def straight_in(state, step, charges, charge, pull, knee):  # type: ignore[no-un
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def leak(state, step):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Let a whole slot pass on one cell without lines."""
+    """Let time pass on one cell in which the lines have nothing to give."""
     for c in range(WIDTH):
         state[c] *= step[9 * WIDTH + c]
 
@@ -141,10 +141,11 @@ def walk(  # type: ignore[no-untyped-def]  # pragma: no cover
     """Send vectors to the cells ``cells = (first, last)`` one after another, event by event.
 
     ``events`` is (rows, charges, counts); ``plan`` is (sends, slot steps, settle steps, whether there are lines,
-    first vector's number); ``chip`` is (synapses (cells, rows, WIDTH), slot, settle, reset, pull, knee).
+    whether a slot is longer than its steps, first vector's number); ``chip`` is (synapses (cells, rows, WIDTH), slot,
+    settle, reset, pull, knee).
     """
     rows, charges, counts = events
-    sends, slot_steps, settle_steps, lines, first = plan
+    sends, slot_steps, settle_steps, lines, rest, first = plan
     synapses, slot, settle, reset, pull, knee = chip
     low, high = readout[1], readout[2]
     noise = np.empty(2 * WIDTH, np.float32)
@@ -162,14 +163,13 @@ def walk(  # type: ignore[no-untyped-def]  # pragma: no cover
                         if charges[n, k] > 0:
                             onto_lines(state, synapses[cell, rows[n, k]], charges[n, k])
                         through_lines(state, slot[cell], slot_steps, pull, knee)
-                    else:
-                        if charges[n, k] > 0:
-                            straight_in(state, slot[cell], synapses[cell, rows[n, k]], charges[n, k], pull, knee)
+                    elif charges[n, k] > 0:
+                        straight_in(state, slot[cell], synapses[cell, rows[n, k]], charges[n, k], pull, knee)
+                    if rest:
                         leak(state, slot[cell])
             if lines:
                 through_lines(state, settle[cell], settle_steps, pull, knee)
-            else:
-                leak(state, settle[cell])
+            leak(state, settle[cell])
             read_out(out[n, cell * WIDTH : (cell + 1) * WIDTH], state, read, noise, drift[n], low, high)
 
 

@@ -245,6 +245,25 @@ def test_gain_wanders_with_board_time_and_not_otherwise(array: Make) -> None:
     assert np.any(early != late)
 
 
+def test_gain_wanders_from_vector_to_vector_by_the_time_they_take(array: Make) -> None:
+    """Each of the same 500 vectors takes over a millisecond; in one batch or in five the drift is the same."""
+    weights, _ = random_codes(12, 1)
+    activations = np.full((500, 128), 20, np.uint8)
+    schedule = Schedule(reset_ns=1_000_000)
+    whole, cut = array("noise=off,drift=20"), array("noise=off,drift=20")
+    expected = outputs(whole, weights, activations, schedule)
+    cut.program(weights)
+    cut.arrange(schedule)
+    time, parts = 0, []
+    for part in np.split(activations, 5):
+        got, took = cut.multiply(part, time)
+        time += took
+        parts.append(got)
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    assert time == 500 * (128 * 40 + 1_000_000 + 1000 + 2000)
+    assert np.max(np.ptp(expected, axis=0)) >= 2
+
+
 def test_two_or_three_columns_do_not_work() -> None:
     kinds = set()
     for seed in range(12):
@@ -309,6 +328,7 @@ def integrate(
         ("rail=12,leak_us=2", Schedule(tuple(range(15, -1, -1)), spacing_ns=200, settle_ns=200)),
         ("line_limit=4000,rail=15,knee=1,voltage=3", Schedule(None, 16, 3, False, 400)),
         ("line_ns=60,leak_us=1", Schedule(None, 504, 1, True, 0)),
+        ("line_ns=30,leak_us=3,gain=0.03", Schedule(None, 800, 1, True, 1600)),
     ],
 )
 def test_compiled_physics_agrees_with_a_slow_integration(array: Make, physics: str, schedule: Schedule) -> None:
