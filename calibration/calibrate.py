@@ -66,7 +66,7 @@ def calibrate(
     fitted = everything.select(~everything.of_kind(HELD_OUT))
     _check(fitted, held_out, schedule)
     parts = _Parts.of(fitted)
-    noise = trial_noise(fitted)
+    noise = _noise(fitted, schedule)
     base, faults = _base(parts.train, noise, progress)
     passing = _passing(faults)
     fits = _candidates(parts.train, base, passing, progress)
@@ -106,6 +106,12 @@ def _check(fitted: Observations, held_out: Observations, schedule: Schedule) -> 
             f"no vector was measured with the working schedule ({schedule.spacing_ns} ns, {schedule.sends} sends); "
             "name the schedule that the sweeps were planned for"
         )
+
+
+def _noise(fitted: Observations, schedule: Schedule) -> NDArray[np.float64]:
+    """Trial noise of vectors like those in use: a leaky membrane forgets part of what a short vector still shows."""
+    usual = fitted.of_kind(RANDOM) & fitted.sent_by(schedule) & (fitted.count > 1)
+    return trial_noise(fitted.select(usual) if usual.any() else fitted)
 
 
 def _base(train: Observations, noise: NDArray[np.float64], progress: Progress) -> tuple[ModelFit, tuple[str, ...]]:

@@ -61,7 +61,7 @@ def starting_point(points: Observations, noise: Floats) -> ChipParameters:
     usual = float(np.median(slope[slope > 0])) if (slope > 0).any() else 1.0
     gain = np.clip(slope, 1e-2 * usual, 1e2 * usual)
     offset = y_mean - gain * x_mean
-    low, high = _rails(points.mean - offset, product * gain, total_noise(noise), points.clamped)
+    low, high = _rails(points, offset, product * gain, 3 * total_noise(noise))
     return replace(ideal, ordered=True, gain=gain, offset=offset, noise=noise, rail_low=low, rail_high=high)
 
 
@@ -184,18 +184,22 @@ def _robust(points: Observations, fit: ColumnFit, excess: float) -> Floats:
     return huber(residual, weights_of(points, fit.parameters.noise, excess))
 
 
-def _rails(output: Floats, linear: Floats, noise: Floats, clamped: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _rails(points: Observations, offset: Floats, linear: Floats, margin: Floats) -> tuple[Floats, Floats]:
     """Where outputs end although the linear prediction goes on by far; infinite where that is not seen.
 
-    Outputs at a limit of the ADC say nothing about the membrane, so they are no sign of a rail.
+    Outputs at a limit of the ADC, or within ``margin`` of it, say nothing about the membrane: they are no sign of a
+    rail.
     """
-    top = min(9, len(output))
+    geometry, clamped = points.geometry, points.clamped
+    top = min(9, points.points)
+    output = points.mean - offset
     high = np.median(np.sort(np.where(clamped, -np.inf, output), axis=0)[-top:], axis=0)
     low = np.median(np.sort(np.where(clamped, np.inf, output), axis=0)[:top], axis=0)
-    beyond = 3 * noise
-    seen_high = ((linear > high + beyond) & ~clamped).sum(axis=0) >= top
-    seen_low = ((linear < low - beyond) & ~clamped).sum(axis=0) >= top
-    return np.where(seen_low & (low < -1), low, -np.inf), np.where(seen_high & (high > 1), high, np.inf)
+    seen_high = ((linear > high + margin) & ~clamped).sum(axis=0) >= top
+    seen_low = ((linear < low - margin) & ~clamped).sum(axis=0) >= top
+    seen_high &= (high > 1) & (high + offset + margin < geometry.output_max)
+    seen_low &= (low < -1) & (low + offset - margin > geometry.output_min)
+    return np.where(seen_low, low, -np.inf), np.where(seen_high, high, np.inf)
 
 
 def _curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.planning import PlanBuilder
+from data.errors import BadInput
 from data.sweep import SweepPlan
 from data.values import Geometry, Schedule
 
@@ -42,7 +43,12 @@ def random_vectors(
         vectors: how many vectors for each set of weights.
         repeats: trials of each point.
         kind: ``random`` for the part that is fitted, ``held-out`` for the part that only scores.
+
+    Raises:
+        BadInput: another kind.
     """
+    if kind not in _STREAMS:
+        raise BadInput(f"the kind of a sweep of random vectors is {kind!r}; it must be one of {', '.join(_STREAMS)}")
     generator = np.random.default_rng([seed, _STREAMS[kind]])
     units = {
         "weight_range": ("1", "weights: " + ", ".join(f"{i} {name}" for i, name in enumerate(WEIGHT_RANGES))),
