@@ -229,8 +229,10 @@ def _write(result: DemoResult, folder: Path, trained: tuple[Trained, ...]) -> De
     calibration = folder / f"{result.record.calibration_id}-calibration.h5"
     comparisons = [item.path for item in result.comparisons if item.path is not None]
     pages = [write_report(path) for path in (calibration, *comparisons)]
+    names = ["the calibration", *(f"the network of the {item.arm} arm" for item in result.comparisons)]
+    links = {name: page.name for name, page in zip(names, pages, strict=True)}
     report = folder / "report.html"
-    report.write_text(demo_page(result, [page.name for page in pages]).html(), encoding="utf-8")
+    report.write_text(demo_page(result, links).html(), encoding="utf-8")
     sweeps = sorted(path for path in folder.glob("*.h5") if path not in (calibration, *comparisons))
     files = {
         "report": [report],

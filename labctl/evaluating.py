@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from calibration.record import CalibrationRecord, load_record
 from data.runfile import Run, read_metadata, read_run
 from data.sweep import SweepData
-from data.sweepfile import read_sweep
+from data.sweepfile import sweep_of
 from labctl.comparison import Comparison, compare_network
 from labctl.comparison_file import KIND, describe, write_comparison
 from labctl.learning import TestUtterances, prepare_test
@@ -104,4 +104,4 @@ def load(what: Path | str, folder: Path | str | None = None) -> CalibrationRecor
     if kind == CALIBRATION:
         return load_record(path)
     run = read_run(path)
-    return read_sweep(path) if "output" in run.variables and "activation" in run.variables else run
+    return sweep_of(run) if "plan_kind" in run.variables else run

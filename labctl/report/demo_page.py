@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labctl.comparison import TARGETS
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from labctl.demo import DemoResult
 
 
-def demo_page(result: DemoResult, pages: Sequence[str]) -> Page:
-    """Build the page of a demo; ``pages`` are the reports beside it."""
+def demo_page(result: DemoResult, pages: Mapping[str, str]) -> Page:
+    """Build the page of a demo; ``pages`` are the reports beside it, by name."""
     record = result.record
     lead = f"{record.identity}, seed {result.seed}. Four networks, each on the board and on its simulated counterparts."
     page = Page("A keyword network trained four ways", lead, record.identity.simulated)

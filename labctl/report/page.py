@@ -77,9 +77,11 @@ class Page:
             body += f"<tr>{cells}</tr>"
         self._parts.append(f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>")
 
-    def links(self, files: Sequence[str]) -> None:
-        """Add links to pages beside this one."""
-        items = "".join(f"<li><a href='{escape(file, quote=True)}'>{escape(file)}</a></li>" for file in files)
+    def links(self, files: Mapping[str, str]) -> None:
+        """Add links, by name, to pages beside this one."""
+        items = "".join(
+            f"<li><a href='{escape(file, quote=True)}'>{escape(name)}</a></li>" for name, file in files.items()
+        )
         self._parts.append(f"<ul>{items}</ul>")
 
     def figure(self, figure: Figure, caption: str) -> None:

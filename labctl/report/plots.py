@@ -65,7 +65,7 @@ def accuracy_bars(accuracy: Mapping[str, Mapping[str, tuple[float, float, float]
             colour = COLOURS.get(target, "#666666")
             axes.bar(at, values[:, 0], width * 0.92, color=colour, label=target, yerr=errors, ecolor="#555555")
             for x, value in zip(at, values[:, 0], strict=True):
-                axes.text(x, 0.02, f"{value:.2f}", ha="center", va="bottom", color="white", fontsize=7, rotation=90)
+                axes.text(x, 0.03, f"{value:.3f}", ha="center", va="bottom", color="white", fontsize=8, rotation=90)
         axes.set_xticks(np.arange(len(arms)), [f"trained {arm}" for arm in arms])
         axes.set_ylim(0, 1)
         axes.set_ylabel("accuracy on unseen voices")

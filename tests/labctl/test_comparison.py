@@ -1,0 +1,131 @@
+"""A comparison with chip models in place of the board, where the right answers are known."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from calibration.record import CalibrationRecord
+from data.errors import BadInput
+from data.metadata import RunMetadata
+from data.values import Geometry, Identity, Schedule
+from labctl.comparison import TARGETS, Comparison, compare_network
+from labctl.comparison_file import KIND, accuracy_of, agreement_of, describe, read_comparison, write_comparison
+from labctl.report import write_report
+from labctl.residuals import ProbeSize, measure_residuals
+from models.chip import ChipModel
+from models.network import IntegerNetwork, Layer, even_splits, run
+from models.parameters import ChipParameters
+
+GEOMETRY = Geometry(rows=16, columns=12)
+BOARD = Identity("test", "board", "7", "1", simulated=True)
+SIZE = ProbeSize(utterances=30, repeats=6, orders=6, order_repeats=4)
+
+
+def chip(ordered: bool) -> ChipParameters:
+    rng = np.random.default_rng(5)
+    plain = ChipParameters.ideal(GEOMETRY, 0.01)
+    unordered = replace(plain, offset=rng.normal(0, 3, 12), noise=np.full(12, 1.2), gain=rng.normal(0.01, 0.001, 12))
+    if not ordered:
+        return unordered
+    leaky = np.full(12, 400.0)
+    return replace(unordered, ordered=True, terms=frozenset({"leak"}), tau_membrane_ns=leaky)
+
+
+def network() -> IntegerNetwork:
+    rng = np.random.default_rng(6)
+
+    def layer(inputs: int, outputs: int) -> Layer:
+        return Layer(
+            weights=rng.integers(-40, 41, (inputs, outputs)).astype(np.int8),
+            bias=np.zeros(outputs, np.int32),
+            splits=even_splits(inputs, GEOMETRY.rows),
+            columns=np.arange(outputs)[::-1].copy(),
+            shift=1,
+            schedule=Schedule(settle_ns=0),
+        )
+
+    return IntegerNetwork(GEOMETRY, (layer(40, 10), layer(10, 3)), 0.1, ("yes", "no", "silence"))
+
+
+def record() -> CalibrationRecord:
+    def check(identity: Identity) -> None:
+        if identity != BOARD:
+            raise BadInput("another board")
+
+    known = SimpleNamespace(ordered=chip(True), unordered=chip(False), check_identity=check)
+    return cast(CalibrationRecord, known)
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    rng = np.random.default_rng(7)
+    activations = rng.integers(0, 32, (120, 40)).astype(np.uint8)
+    board = ChipModel(chip(True), identity=BOARD, seed=9)
+    truth = run(network(), ChipModel(replace(chip(True), noise=np.zeros(12)), seed=1), activations).decisions
+    return compare_network(network(), board, record(), activations, truth, name="n", arm="ordered", probe=SIZE)
+
+
+def test_the_model_that_is_the_board_agrees_best(found: Comparison) -> None:
+    agreement = {target: found.evaluations[target].agreement.value for target in TARGETS}
+    assert agreement["board"] == 1.0
+    assert agreement["ordered"] > agreement["unordered"]
+    assert found.evaluations["board"].confusion.sum() == 120
+
+
+def test_the_residual_of_the_right_model_is_trial_noise_alone(found: Comparison) -> None:
+    for layer in found.residuals:
+        right, blind = layer.splits["ordered"], layer.splits["unordered"]
+        rounded = np.sqrt(1.2**2 + 1 / 12)
+        assert right.trial_noise == pytest.approx(rounded, rel=0.08)
+        assert right.fixed_pattern < 0.25
+        assert right.remainder < 0.3
+        assert blind.remainder > 3 * right.remainder
+    first, second = (layer.non_associativity for layer in found.residuals)
+    assert first > 1.0
+    assert second > 0.3
+
+
+def test_a_board_without_order_effects_shows_none() -> None:
+    rng = np.random.default_rng(8)
+    activations = rng.integers(0, 32, (60, 40)).astype(np.uint8)
+    board = ChipModel(chip(False), identity=BOARD, seed=3)
+    trace = run(network(), board, activations)
+    for layer in measure_residuals(network(), board, {"unordered": chip(False)}, activations, trace, SIZE, 0):
+        assert layer.non_associativity < 0.25
+        assert layer.splits["unordered"].remainder < 0.3
+
+
+def test_another_board_is_refused() -> None:
+    board = ChipModel(chip(True), identity=replace(BOARD, serial_number="8"))
+    with pytest.raises(BadInput, match="another board"):
+        compare_network(network(), board, record(), np.zeros((4, 40), np.uint8), np.zeros(4, np.int64))
+
+
+def test_labels_must_go_with_utterances() -> None:
+    board = ChipModel(chip(True), identity=BOARD)
+    with pytest.raises(BadInput, match="4 utterances and 3 labels"):
+        compare_network(network(), board, record(), np.zeros((4, 40), np.uint8), np.zeros(3, np.int64))
+
+
+def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Comparison, tmp_path: Path) -> None:
+    metadata = RunMetadata.new(KIND, simulated=True, identity=BOARD, geometry=GEOMETRY, plan=describe(found))
+    written = write_comparison(found, tmp_path, metadata)
+    assert written.path is not None
+    saved = read_comparison(written.path)
+    outputs = saved.variables["layer1_outputs"]
+    assert outputs.dims == ("target", "utterance", "layer1_block", "layer1_output")
+    board = found.evaluations["board"]
+    assert np.array_equal(outputs.values[0], board.trace.layers[0].block_outputs)
+    for target, (value, low, high) in accuracy_of(saved).items():
+        share = found.evaluations[target].accuracy
+        assert (value, low, high) == (share.value, share.low, share.high)
+    assert agreement_of(saved)["board"][0] == 1.0
+    page = write_report(written.path).read_text(encoding="utf-8")
+    assert "SIMULATED" in page
+    assert page.count("<figure>") == 5
+    assert "http://" not in page
+    assert "https://" not in page
