@@ -55,6 +55,7 @@ class Session:
         self._serial = serial or (lambda: serial_number(board.seed))
         self._errors: deque[tuple[int, str]] = deque()
         self._events = POWER_ON
+        self._speaks_checked = False
 
     def execute(self, request: Request) -> bytes:
         """Carry out a request; the answer's bytes, empty where there is none."""
@@ -74,11 +75,16 @@ class Session:
             line = decode_line(raw)
             if line.sequence is None and " *" in line.text:
                 raise WireError("a line's check is damaged")
+            if line.sequence is None and self._speaks_checked and _has_command(line.text):
+                # A flipped bit can turn the mark of the check into a line end, a cut can take it away.
+                raise WireError("a command without a check on a connection that uses checked lines")
         except WireError as problem:
             self._note(-101, str(problem))
-            # A line that seems to carry a check has a driver waiting for its answer.
-            return _plain_error(-101, str(problem)) if b" *" in raw else b""
+            # A driver waits for the answer to its line; a person at a terminal reads the error queue.
+            answered = b" *" in raw or self._speaks_checked
+            return _plain_error(-101, str(problem)) if answered else b""
         if line.sequence is not None:
+            self._speaks_checked = True
             return encode_line(self._checked_answer(line), line.sequence)
         answers, _ = self._units(line.text)
         return (";".join(answers) + "\n").encode("ascii") if answers else b""
@@ -298,6 +304,11 @@ def _want(block: object, dtype: np.dtype[np.integer], what: str) -> np.ndarray[t
     if not isinstance(block, Block) or block.array.dtype != dtype:
         raise Refused(-101, f"{what} travel as {dtype.name}")
     return block.array
+
+
+def _has_command(text: str) -> bool:
+    """Whether a line asks for more than answers."""
+    return bool(text.strip()) and not all(header.endswith("?") for header, _ in scpi.split_units(text))
 
 
 def _error_text(code: int, text: str) -> str:

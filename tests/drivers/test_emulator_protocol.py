@@ -119,6 +119,7 @@ def test_checked_lines_are_answered_one_to_one(client: Interpreter) -> None:
 def test_a_damaged_checked_line_is_never_carried_out(data: st.DataObject) -> None:
     board = Board(0, parse_strengths((f"geometry={ROWS}x{COLUMNS},all=off",)))
     client = Interpreter(board)
+    assert ask(client, "*OPC?") == "1"
     line = bytearray(encode_line("SUPP:STAT ON", data.draw(st.integers(0, 0xFFFF))))
     place = data.draw(st.integers(0, len(line) - 2))
     line[place] ^= 1 << data.draw(st.integers(0, 7))
@@ -126,6 +127,19 @@ def test_a_damaged_checked_line_is_never_carried_out(data: st.DataObject) -> Non
     assert not board.supply
     assert not answer or answer.startswith(b"ERR -1")
     board.close()
+
+
+def test_a_connection_that_uses_checks_takes_no_command_without(board: Board) -> None:
+    client, terminal = Interpreter(board), Interpreter(board)
+    assert ask(client, "*OPC?") == "1"
+    # One flipped bit makes the mark of the check a line end.
+    line = encode_line("SUPP:STAT ON", 1)
+    assert line.replace(b"*", b"\n").startswith(b"SUPP:STAT ON \n")
+    assert client.talk(line.replace(b"*", b"\n")).startswith(b"ERR -101,")
+    assert not board.supply
+    assert client.talk(b"\n*OPC?\n") == b"1\n"
+    assert terminal.talk(b"SUPP:STAT ON\n") == b""
+    assert board.supply
 
 
 def test_a_wrong_check_is_answered_by_a_plain_line(client: Interpreter) -> None:
