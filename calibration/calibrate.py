@@ -73,10 +73,9 @@ def calibrate(
     selection = choose_terms(parts.validation, [fit.parameters for fit in fits], passing)
     best = next(fit for fit, row in zip(fits, selection, strict=True) if row.chosen)
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
-    unordered = _unordered(fitted, base.parameters, schedule, passing)
-    final = unordered
-    if best.parameters.terms:
-        final = fit_model(thinned(fitted, FINAL_POINTS), best.parameters, passing, rounds=1)
+    final = fit_model(thinned(fitted, FINAL_POINTS), best.parameters, passing, rounds=1)
+    # Without any order effect the schedule does not matter either, and one model is both.
+    unordered = _unordered(fitted, base.parameters, schedule, passing) if best.parameters.terms else final
     seen = evaluate(parts.validation, final.parameters).predicted
     faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
     progress(0.95, "scoring on the held-out sweep")

@@ -21,6 +21,8 @@ CURVE_COLUMNS: Final = 32
 """How many passing columns determine the shared curves."""
 CURVE_POINTS: Final = 1600
 """How many points determine the shared curves."""
+BEYOND: Final = 1.2
+"""A rail shows when the product goes this far beyond it; a product of ideal curves alone is off by some percent."""
 START_LINE_NS: Final = 150.0
 
 
@@ -195,10 +197,13 @@ def _rails(points: Observations, offset: Floats, linear: Floats, margin: Floats)
     output = points.mean - offset
     high = np.median(np.sort(np.where(clamped, -np.inf, output), axis=0)[-top:], axis=0)
     low = np.median(np.sort(np.where(clamped, np.inf, output), axis=0)[:top], axis=0)
-    seen_high = ((linear > high + margin) & ~clamped).sum(axis=0) >= top
-    seen_low = ((linear < low - margin) & ~clamped).sum(axis=0) >= top
-    seen_high &= (high > 1) & (high + offset + margin < geometry.output_max)
-    seen_low &= (low < -1) & (low + offset - margin > geometry.output_min)
+    seen_high = ((linear > BEYOND * high + margin) & ~clamped).sum(axis=0) >= top
+    seen_low = ((linear < BEYOND * low - margin) & ~clamped).sum(axis=0) >= top
+    # A membrane at its rail would keep the output from the limit of the ADC.
+    seen_high &= (clamped & (points.mean > 0)).sum(axis=0) < top
+    seen_low &= (clamped & (points.mean < 0)).sum(axis=0) < top
+    seen_high &= (high > 1) & (high + offset + margin + 2 < geometry.output_max)
+    seen_low &= (low < -1) & (low + offset - margin - 2 > geometry.output_min)
     return np.where(seen_low, low, -np.inf), np.where(seen_high, high, np.inf)
 
 

@@ -107,7 +107,7 @@ def _loss(points: Observations, predicted: NDArray[np.float32], noise: Floats, p
     expected = expected_output(predicted, noise, points.geometry)
     square = ((points.mean - expected) / total_noise(noise)) ** 2
     used = ~uninformative(points, expected) & passing
-    loss: Floats = np.where(used, np.minimum(square, _GROSS), 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    loss: Floats = np.where(used, np.minimum(square, _GROSS), 0.0).sum(axis=1) / max(int(passing.sum()), 1)
     return loss
 
 
