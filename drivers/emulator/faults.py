@@ -190,7 +190,7 @@ class _Striker:
 
     def damage(self, data: bytes) -> bytes:
         """Bytes with some missing or one bit wrong."""
-        if self.fault.kind == "drop":
+        if self.fault.kind == "drop" or not data:  # an earlier fault may have left nothing to damage
             return b""
         if self.fault.kind == "cut":
             return data[: self._random.randrange(len(data))]

@@ -72,6 +72,11 @@ def test_faults_compose() -> None:
     assert data_of(FaultInjector(("drop", "drip", "flip", "hangup"), 1).outgoing(ANSWER)) == b""
 
 
+@pytest.mark.parametrize("second", ["cut", "flip", "repeat", "drip"])
+def test_a_second_fault_may_find_nothing_left(second: str) -> None:
+    assert data_of(FaultInjector(("drop", second), 1).outgoing(ANSWER)) == b""
+
+
 def test_after_count_and_probability() -> None:
     injector = FaultInjector(("drop:after=2:count=3",), 1)
     struck = [not data_of(injector.outgoing(ANSWER)) for _ in range(8)]
