@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data.errors import BadInput
 from data.speech.corpus import CLIP_SAMPLES, SAMPLE_RATE, SpeechSet, SpeechSplit, make_speech_set
 from data.speech.plan import SIZES, Size
-from data.speech.words import KEYWORDS, LABELS, SILENCE, UNKNOWN
+from data.speech.words import KEYWORDS, label_of
 
 BACKGROUND_FOLDER = "_background_noise_"
 UNKNOWN_SHARE = 0.10
@@ -123,12 +123,12 @@ def _read_split(
             report(row / len(paths))
     for row in range(len(paths), len(waves)):
         waves[row] = _silence(rng, backgrounds)
-    names = [path.parent.name for path in paths]
+    names = [path.parent.name for path in paths] + [""] * silences
     return SpeechSplit(
         waves=waves,
-        labels=np.array([_label(name) for name in names] + [LABELS.index(SILENCE)] * silences, np.int64),
+        labels=np.array([label_of(name) for name in names], np.int64),
         speakers=np.array([path.name.split("_nohash_")[0] for path in paths] + [""] * silences, np.str_),
-        words=np.array(names + [""] * silences, np.str_),
+        words=np.array(names, np.str_),
     )
 
 
@@ -137,10 +137,6 @@ def _silence(rng: np.random.Generator, backgrounds: list[NDArray[np.int16]]) -> 
     start = int(rng.integers(len(noise) - CLIP_SAMPLES + 1))
     volume = rng.uniform(0.0, 1.0)
     return np.asarray(np.rint(noise[start : start + CLIP_SAMPLES] * volume), np.int16)
-
-
-def _label(word: str) -> int:
-    return LABELS.index(word if word in KEYWORDS else UNKNOWN)
 
 
 def _backgrounds(folder: Path) -> list[NDArray[np.int16]]:

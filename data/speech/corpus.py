@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from data.speech.words import LABELS
-
 SAMPLE_RATE = 16_000
 """Samples per second of every waveform."""
 CLIP_SAMPLES = 16_000
@@ -65,11 +63,6 @@ class SpeechSet:
     backgrounds: NDArray[np.int16]
     source: str
     digest: str
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes."""
-        return LABELS
 
 
 def content_digest(splits: dict[str, SpeechSplit], backgrounds: NDArray[np.int16]) -> str:

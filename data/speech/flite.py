@@ -20,7 +20,7 @@ from data.speech.espeak import SynthesisFailed
 from data.speech.noise import Floats, pool
 from data.speech.plan import Size
 from data.speech.recording import HELD_OUT, as_int16, bare_word, clip_of_silence, clip_of_word
-from data.speech.words import KEYWORDS, LABELS, SILENCE, TEST_ONLY_WORDS, UNKNOWN, unknown_words
+from data.speech.words import KEYWORDS, LABELS, TEST_ONLY_WORDS, label_of, unknown_words
 
 VOICES = ("kal16", "awb", "rms", "slt")
 """The general-purpose voices of flite at 16 kHz (``kal`` is ``kal16`` at 8 kHz)."""
@@ -59,16 +59,10 @@ def test_set(size: Size, seed: int) -> SpeechSplit | None:
     words = [word for _, word, _ in spoken] + [""] * silences
     return SpeechSplit(
         waves=np.stack(waves).reshape(-1, CLIP_SAMPLES),
-        labels=np.array([_label(word) for word in words], np.int64),
+        labels=np.array([label_of(word) for word in words], np.int64),
         speakers=np.array([f"flite {voice}" for voice, _, _ in spoken] + [""] * silences, np.str_),
         words=np.array(words, np.str_),
     )
-
-
-def _label(word: str) -> int:
-    if not word:
-        return LABELS.index(SILENCE)
-    return LABELS.index(word if word in KEYWORDS else UNKNOWN)
 
 
 def _say(command: str, voice: str, word: str, stretch: float, target: Path) -> Floats:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from data.speech.voices import ACCENTS, SPLITS, voices_of
-from data.speech.words import KEYWORDS, LABELS, SILENCE, UNKNOWN, unknown_words
+from data.speech.words import KEYWORDS, label_of, unknown_words
 
 Size = Literal["tiny", "small", "full"]
 
@@ -87,15 +87,15 @@ def plan(size: Size, seed: int, split: str) -> tuple[Utterance, ...]:
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     counts = SIZES[size][split]
     manner = _TRAINING if split == "train" else _HELD_OUT
-    wanted = [(word, LABELS.index(word)) for word in KEYWORDS for _ in range(counts.per_word)]
+    wanted = [word for word in KEYWORDS for _ in range(counts.per_word)]
     others = unknown_words(split)
-    wanted += [(others[i % len(others)], LABELS.index(UNKNOWN)) for i in range(counts.unknown)]
+    wanted += [others[i % len(others)] for i in range(counts.unknown)]
     pairs = [(voice.variant, accent) for voice in voices_of(split) for accent in ACCENTS]
     speakers: list[int] = []
     while len(speakers) < len(wanted):
         speakers += rng.permutation(len(pairs)).tolist()
-    utterances = [_draw(rng, manner, *said, *pairs[s]) for said, s in zip(wanted, speakers, strict=False)]
-    utterances += [Utterance("", LABELS.index(SILENCE), "", "", 0, 0, 0, 1.0)] * counts.silence
+    utterances = [_draw(rng, manner, word, *pairs[s]) for word, s in zip(wanted, speakers, strict=False)]
+    utterances += [Utterance("", label_of(""), "", "", 0, 0, 0, 1.0)] * counts.silence
     return tuple(utterances[i] for i in rng.permutation(len(utterances)))
 
 
@@ -105,10 +105,10 @@ def shard_of(size: Size, seed: int, split: str, shard: int) -> tuple[Utterance, 
     return tuple(sorted(part, key=lambda u: (u.variant, u.accent)))
 
 
-def _draw(rng: np.random.Generator, manner: _Manner, word: str, label: int, variant: str, accent: str) -> Utterance:
+def _draw(rng: np.random.Generator, manner: _Manner, word: str, variant: str, accent: str) -> Utterance:
     return Utterance(
         word=word,
-        label=label,
+        label=label_of(word),
         variant=variant,
         accent=accent,
         rate=int(rng.integers(*manner.rate, endpoint=True)),

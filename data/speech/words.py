@@ -27,6 +27,13 @@ TEST_ONLY_WORDS = ("dog", "five", "sheila", "two")
 """Unknown words of the synthetic test set that are neither in the training nor in the validation set."""
 
 
+def label_of(word: str) -> int:
+    """The label of a clip in which ``word`` is said; no word is silence, and one that is not a keyword is unknown."""
+    if not word:
+        return LABELS.index(SILENCE)
+    return LABELS.index(word if word in KEYWORDS else UNKNOWN)
+
+
 def unknown_words(split: str) -> tuple[str, ...]:
     """The unknown words of one split of the synthetic corpus.
 

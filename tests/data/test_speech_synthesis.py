@@ -139,6 +139,15 @@ def test_a_damaged_cache_is_noticed(folder: Path, corpus: SpeechSet, tmp_path: P
     assert load_cached(path) is None
 
 
+def test_a_cache_that_was_tampered_with_is_noticed(folder: Path, tmp_path: Path) -> None:
+    (original,) = folder.glob("*.npz")
+    with np.load(original) as stored:
+        arrays = dict(stored)
+    arrays["test/labels"] = arrays["test/labels"][::-1]
+    np.savez(tmp_path / "other.npz", **arrays)
+    assert load_cached(tmp_path / "other.npz") is None
+
+
 def test_a_damaged_cache_is_made_again_and_a_good_one_is_used(
     folder: Path, corpus: SpeechSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
