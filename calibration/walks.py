@@ -153,8 +153,9 @@ def _compress(z):  # type: ignore[no-untyped-def]
     bottom = np.float32(135135) + z * (np.float32(62370) + z * (np.float32(3150) + np.float32(28) * z))
     slope_top = np.float32(17325) + z * (np.float32(756) + np.float32(3) * z)
     slope_bottom = np.float32(62370) + z * (np.float32(6300) + np.float32(84) * z)
-    h = top / bottom
-    return h, (slope_top - h * slope_bottom) / bottom
+    inverse = np.float32(1) / bottom
+    h = top * inverse
+    return h, (slope_top - h * slope_bottom) * inverse
 
 
 @njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "nsz", "reassoc"})
@@ -173,6 +174,7 @@ def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing
             np.empty(columns, np.float32),
         )
         by_kept, by_taken = np.empty(columns, np.float32), np.empty(columns, np.float32)
+        bent, cubic, steep = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
         for point in range(block, points, _BLOCKS):
             plan, matrix = schedule[point], weights[program[point]]
             count = _events(activations[point], orders[plan], skip_zeros[plan], events)
@@ -189,10 +191,12 @@ def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing
                 charge = curve[activations[point, row]]
                 for i in range(columns):
                     s = line[k, i] * kept[i] + charge * matrix[row, i]
-                    h, _ = _compress(saturation[i] * s * s)
-                    v = voltage[k, i] * fade[i] + gain[i] * taken[i] * h * s
-                    v = low[i] if v < low[i] else v
                     line[k + 1, i] = s
+                    h, _ = _compress(saturation[i] * s * s)
+                    bent[i] = h * s
+                for i in range(columns):
+                    v = voltage[k, i] * fade[i] + gain[i] * taken[i] * bent[i]
+                    v = low[i] if v < low[i] else v
                     voltage[k + 1, i] = high[i] if v > high[i] else v
             out = slots[point]
             out[:] = 0
@@ -221,29 +225,37 @@ def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing
             for k in range(total - 1, -1, -1):
                 row = events[k % count]
                 charge = curve[activations[point, row]]
+                # Several short loops, since one long one is not vectorised.
+                for i in range(columns):
+                    s = line[k + 1, i]
+                    z = saturation[i] * s * s
+                    h, slope = _compress(z)
+                    bent[i] = h * s
+                    cubic[i] = s * s * s * slope
+                    steep[i] = h + 2 * z * slope
                 for i in range(columns):
                     lam, v = adjoint[i], voltage[k + 1, i]
                     at_low, at_high = v <= low[i], v >= high[i]
                     out[LOW, i] += lam if at_low else np.float32(0)
                     out[HIGH, i] += lam if at_high else np.float32(0)
-                    lam = np.float32(0) if at_low or at_high else lam
-                    s = line[k + 1, i]
-                    z = saturation[i] * s * s
-                    h, slope = _compress(z)
-                    weight = lam * gain[i]
-                    by_taken[i] += weight * h * s
-                    out[SATURATION, i] += weight * taken[i] * s * s * s * slope
-                    mu = on_line[i] + weight * taken[i] * (h + 2 * z * slope)
-                    q = charge * matrix[row, i]
-                    part = mu * q
-                    out[POSITIVE, i] += part if q > 0 else np.float32(0)
-                    out[NEGATIVE, i] += np.float32(0) if q > 0 else part
-                    by_kept[i] += mu * line[k, i]
-                    on_line[i] = mu * kept[i]
-                    adjoint[i] = lam * fade[i]
+                    adjoint[i] = np.float32(0) if at_low or at_high else lam
+                for i in range(columns):
+                    weight = adjoint[i] * gain[i]
+                    by_taken[i] += weight * bent[i]
+                    out[SATURATION, i] += weight * taken[i] * cubic[i]
+                    on_line[i] += weight * taken[i] * steep[i]
+                for i in range(columns):
+                    part = on_line[i] * charge * matrix[row, i]
+                    out[POSITIVE, i] += part if matrix[row, i] > 0 else np.float32(0)
+                    out[NEGATIVE, i] += np.float32(0) if matrix[row, i] > 0 else part
+                if wanted:
+                    reach[point, row] += on_line
+                for i in range(columns):
+                    by_kept[i] += on_line[i] * line[k, i]
+                    on_line[i] *= kept[i]
+                for i in range(columns):
+                    adjoint[i] *= fade[i]
                     out[LEAK, i] -= spacing[plan] * adjoint[i] * voltage[k, i]
-                    if wanted:
-                        reach[point, row, i] += mu
             for i in range(columns):
                 rate = kept[i] * spacing[plan] / (line_time[i] * line_time[i])
                 out[LINE_TIME, i] += (by_kept[i] - by_taken[i]) * rate
