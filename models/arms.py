@@ -43,7 +43,7 @@ class TrainingOptions:
 
     epochs: int = 12
     batch: int = 256
-    learning_rate: float = 0.5
+    learning_rate: float = 1.0
     label_smoothing: float = 0.05
     noise_ramp: float = 0.3
     seed: int = 0
