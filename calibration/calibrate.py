@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.drift import change_from, quiet
 from calibration.fit import ModelFit, fit_model, starting_point, thinned, with_terms
 from calibration.noise import column_faults, misfit_faults, trial_noise
 from calibration.observations import Observations, observe
@@ -165,6 +166,8 @@ def _record(
     ordered = final.parameters
     predicted = [evaluate(held_out, chip).predicted for chip in (ordered, unordered)]
     scores = [score(held_out, working, at, ordered.noise, passing) for at in predicted]
+    usual = held_out.select(working & quiet(held_out))
+    reference = change_from(usual, ordered, passing).gain_ratio if usual.points else 1.0
     return CalibrationRecord(
         calibration_id=new_run_id(),
         created=utc_now(),
@@ -181,5 +184,6 @@ def _record(
         unordered_score=scores[1],
         parts=residual_parts(scores[0], scores[1], ordered.noise),
         runs=tuple(dict.fromkeys(sweep.run_id for sweep in sweeps)),
+        reference_gain=reference,
         temperature_c=temperature_c,
     )

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.drift import change_from
 from calibration.measure import measure
 from calibration.noise import total_noise
-from calibration.observations import Observations, observe
+from calibration.observations import observe
 from calibration.planning import PlanBuilder
 from calibration.record import CalibrationRecord
-from calibration.score import expected_output, mean_square
+from calibration.score import residual_over_noise
 from calibration.sensitivity import evaluate
 from data.processor import AnalogProcessor
 from data.sweep import SweepPlan
 
-Floats = NDArray[np.float64]
 Verdict = Literal["fresh", "drifted", "stale"]
 
 VECTORS: Final = 40
@@ -78,16 +77,15 @@ def probe(record: CalibrationRecord, processor: AnalogProcessor, *, seed: int = 
     finally:
         processor.program(np.zeros((record.geometry.rows, record.geometry.columns), np.int8))
     points = observe([sweep], record.geometry)
-    predicted = evaluate(points, record.ordered).predicted.astype(np.float64)
-    expected = expected_output(predicted, record.ordered.noise, record.geometry)
-    ratio, error, shift = _change(points, expected, record)
-    columns = record.columns
-    noise = total_noise(record.ordered.noise)
-    residual = float(np.median((np.sqrt(mean_square(points, expected)) / noise)[columns]))
-    moved = float(np.median(np.abs(shift[columns])))
-    usual = float(np.median(noise[columns]))
-    verdict = _verdict(abs(ratio - 1), moved / usual, residual / record.ordered_score.median)
-    return ProbeResult(verdict, ratio, error, moved, residual, record.ordered_score.median, plan.vectors)
+    chip = record.ordered
+    change = change_from(points, chip, record.passes)
+    ratio = change.gain_ratio / record.reference_gain
+    noise = total_noise(chip.noise)[record.columns]
+    residual = residual_over_noise(points, evaluate(points, chip).predicted, chip.noise)
+    seen, expected = float(np.median(residual[record.columns])), record.ordered_score.median
+    moved = float(np.median(np.abs(change.offset_shift[record.columns])))
+    verdict = _verdict(abs(ratio - 1), moved / float(np.median(noise)), seen / expected)
+    return ProbeResult(verdict, ratio, change.gain_error, moved, seen, expected, plan.vectors)
 
 
 def probe_plan(record: CalibrationRecord, *, seed: int = 0) -> SweepPlan:
@@ -101,24 +99,6 @@ def probe_plan(record: CalibrationRecord, *, seed: int = 0) -> SweepPlan:
         vector = generator.integers(0, geometry.activation_max + 1, geometry.rows) * (number > 0)
         builder.add(program, record.schedule, vector, active_rows=int(np.count_nonzero(vector)))
     return builder.build(REPEATS)
-
-
-def _change(points: Observations, expected: Floats, record: CalibrationRecord) -> tuple[float, float, Floats]:
-    """Common gain ratio with its standard error, and each column's offset shift in codes, shape (columns,)."""
-    offset = record.ordered.offset
-    use = (~points.clamped & record.passes).astype(np.float64)
-    count = np.maximum(use.sum(axis=0), 1)
-    signal, change = expected - offset, points.mean - expected
-    signal_mean, change_mean = (use * signal).sum(axis=0) / count, (use * change).sum(axis=0) / count
-    weight = use / total_noise(record.ordered.noise) ** 2
-    x, y = signal - signal_mean, change - change_mean
-    power = (weight * x * x).sum(axis=0)
-    slope = (weight * x * y).sum(axis=0) / np.maximum(power, 1e-12)
-    good = slope[record.columns] if record.passes.any() else slope
-    common = float(np.median(good))
-    # The spread of the columns' slopes tells the error, misfit included; 1.25 is the median's loss of efficiency.
-    spread = 1.4826 * float(np.median(np.abs(good - common)))
-    return 1 + common, 1.25 * spread / np.sqrt(max(len(good), 1)), change_mean - common * signal_mean
 
 
 def _verdict(gain: float, offset: float, residual: float) -> Verdict:

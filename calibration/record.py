@@ -65,6 +65,8 @@ class CalibrationRecord:
         unordered_score: of the unordered model on the held-out sweep.
         parts: what the unordered residual is made of.
         runs: ids of the runs that were used.
+        reference_gain: gain that held-out vectors like those of a probe show relative to the ordered model: where
+            charge depends on the voltage, small signals see another gain than large ones. Probes compare with it.
         temperature_c: board temperature at the time in degrees Celsius, None when not known.
         method: how it was fitted.
         method_version: version of the method.
@@ -85,6 +87,7 @@ class CalibrationRecord:
     unordered_score: Score
     parts: ResidualParts
     runs: tuple[str, ...]
+    reference_gain: float = 1.0
     temperature_c: float | None = None
     method: str = METHOD
     method_version: int = METHOD_VERSION
