@@ -35,11 +35,11 @@ class FloatOptions:
     """
 
     hidden: tuple[int, ...] = (128, 128)
-    epochs: int = 24
-    batch: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    dropout: float = 0.2
+    epochs: int = 30
+    batch: int = 512
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    dropout: float = 0.1
     label_smoothing: float = 0.05
     seed: int = 0
 

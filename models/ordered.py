@@ -148,6 +148,6 @@ def _event_by_event(charges: Tensor, weights: Tensor, coefficients: Coefficients
             charge = (1 - line) * limit * torch.tanh(on_line / limit)
         voltage = torch.where(present, (voltage * decay + charge).clamp(low, high), voltage)
     if c.uses_line:
-        rest = (1 - line_settle) * limit * torch.tanh(on_line * line_settle / limit)
+        rest = (1 - line_settle) * limit * torch.tanh(on_line * line / limit)
         return (voltage * settle + rest).clamp(low, high)
     return (voltage * settle).clamp(low, high)

@@ -45,8 +45,8 @@ def charge_gradients(
     adjoint = np.zeros(columns, np.float32)
     for c in range(columns):
         h[c] = h[c] if total > mark[c] else np.float32(0)
-        bend = saturate(state[c] * line_settle[c] * inverse[c])
-        adjoint[c] = h[c] * (np.float32(1) - line_settle[c]) * (np.float32(1) - bend * bend) * line_settle[c]
+        bend = saturate(state[c] * line[c] * inverse[c])
+        adjoint[c] = h[c] * (np.float32(1) - line_settle[c]) * (np.float32(1) - bend * bend) * line[c]
         h[c] *= settle[c]
     for back in range(1, total + 1):
         step = total - back

@@ -49,10 +49,11 @@ def _integrate(charges: Floats, parameters: ChipParameters, schedule: Schedule) 
     voltage = np.zeros(parameters.geometry.columns)
     on_line = np.zeros(parameters.geometry.columns)
     for time, charge in [*((schedule.spacing_ns, c) for c in charges), (schedule.settle_ns, None)]:
-        kept = np.exp(-time / parameters.tau_line_ns) if line else 0.0
-        on_line = on_line * kept + (0.0 if charge is None else charge)
+        # Whatever comes next, the line has discharged for one slot since the last event.
+        on_line = on_line * (np.exp(-schedule.spacing_ns / parameters.tau_line_ns) if line else 0.0)
+        on_line = on_line + (0.0 if charge is None else charge)
         if line:
-            current = (1 - kept) * _saturate(on_line, parameters.line_limit)
+            current = (1 - np.exp(-time / parameters.tau_line_ns)) * _saturate(on_line, parameters.line_limit)
         else:
             current = np.zeros_like(voltage) if charge is None else charge
         decay = np.exp(-time / parameters.tau_membrane_ns) if leak else 1.0

@@ -150,7 +150,7 @@ def walk_line(
                         v[c] = x if x > low[c] else low[c]
             step = np.int32(sends * count)
             for c in range(columns):
-                x = v[c] * settle[c] + settle_share[c] * saturate(s[c] * line_settle[c] * inverse[c])
+                x = v[c] * settle[c] + settle_share[c] * saturate(s[c] * line[c] * inverse[c])
                 mark[c] = step if (x > high[c]) | (x < low[c]) else mark[c]
                 x = x if x < high[c] else high[c]
                 v[c] = x if x > low[c] else low[c]

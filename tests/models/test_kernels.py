@@ -116,6 +116,19 @@ def test_terms_out_of_use_make_the_ordered_model_the_unordered_one() -> None:
     )
 
 
+def test_a_line_that_does_not_saturate_conserves_charge() -> None:
+    plain = replace(ChipParameters.ideal(Geometry(6, 4)), ordered=True)
+    slow = np.full(4, 700.0)
+    line = replace(plain, terms=frozenset({"line"}), tau_line_ns=slow, line_limit=np.full(4, 1e7))
+    rng = np.random.default_rng(2)
+    activations = rng.integers(0, 32, (20, 6)).astype(np.uint8)
+    weights = rng.integers(-63, 64, (6, 4)).astype(np.int8)
+    schedule = Schedule(sends=2, settle_ns=20_000)
+    expected = membrane(activations, weights, plain, schedule)
+    np.testing.assert_allclose(membrane(activations, weights, line, schedule), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(membrane_reference(activations, weights, line, schedule), expected, rtol=1e-4, atol=1e-3)
+
+
 def test_a_line_that_neither_stores_nor_saturates_changes_nothing() -> None:
     plain = random_chip(8, ())
     line = replace(plain, terms=frozenset({"line"}), tau_line_ns=np.full(7, 1.0), line_limit=np.full(7, 1e9))
