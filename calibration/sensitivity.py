@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.line_walk import walk_line
 from calibration.observations import Observations
 from calibration.walks import (
     GAIN,
@@ -22,7 +23,6 @@ from calibration.walks import (
     SLOTS,
     look_up,
     walk,
-    walk_line,
 )
 from models.kernels.cpu import parallel_kernels
 from models.parameters import ChipParameters

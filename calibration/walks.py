@@ -33,14 +33,17 @@ GAIN: Final = 7
 """Derivative by gain, times gain: with a line that saturates it is not the sum of the first two."""
 LINE_SLOTS: Final = 8
 
+FASTMATH: Final = frozenset({"contract", "nsz", "reassoc"})
+"""Which freedoms the compiler has; infinities stay, since rails may be infinite."""
 _LANES: Final = 16
 """Columns summed together: one cache line of float32."""
-_BLOCKS: Final = 64
+BLOCKS: Final = 64
 """Points are dealt to this many blocks in turn, so that threads get equal shares of short and long vectors."""
 
 
 @njit(nogil=True, cache=True)
-def _events(vector, order, skip_zeros, events):  # type: ignore[no-untyped-def]
+def list_events(vector, order, skip_zeros, events):  # type: ignore[no-untyped-def]
+    """Fill ``events`` with the rows in the sequence in which they send once; returns how many."""
     count = 0
     for row in order:
         if vector[row] != 0 or not skip_zeros:
@@ -49,7 +52,29 @@ def _events(vector, order, skip_zeros, events):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "nsz", "reassoc"})
+@njit(nogil=True, cache=True, fastmath=set(FASTMATH))
+def _backward(events, count, total, vector, curve, matrix, fade, low, high, spacing, voltage, adjoint, out, reach):  # type: ignore[no-untyped-def]  # fmt: skip
+    """From the last event to the first; ``adjoint`` comes as the derivative by the last voltage and is used up."""
+    for k in range(total - 1, -1, -1):
+        row = events[k % count]
+        charge = curve[vector[row]]
+        for i in range(len(adjoint)):
+            lam, v = adjoint[i], voltage[k + 1, i]
+            at_low, at_high = v <= low[i], v >= high[i]
+            out[LOW, i] += lam if at_low else np.float32(0)
+            out[HIGH, i] += lam if at_high else np.float32(0)
+            lam = np.float32(0) if at_low or at_high else lam
+            q = charge * matrix[row, i]
+            part = lam * q
+            out[POSITIVE, i] += part if q > 0 else np.float32(0)
+            out[NEGATIVE, i] += np.float32(0) if q > 0 else part
+            adjoint[i] = lam * fade[i]
+            out[LEAK, i] -= spacing * adjoint[i] * voltage[k, i]
+            if len(reach):
+                reach[row, i] += lam
+
+
+@njit(nogil=True, cache=True, parallel=True, fastmath=set(FASTMATH))
 def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, low_end, high_end, predicted, slots, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
     """Walk without line term; see :func:`calibration.sensitivity.evaluate` for shapes.
 
@@ -58,24 +83,25 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
     """
     points, columns = predicted.shape
     rows = activations.shape[1]
-    for block in prange(_BLOCKS):
+    reach[:] = 0
+    for block in prange(BLOCKS):
         events = np.empty(rows, np.uint16)
         voltage = np.empty((1 + rows * sends.max(), columns), np.float32)
         adjoint = np.empty(columns, np.float32)
-        for point in range(block, points, _BLOCKS):
-            plan, matrix = schedule[point], weights[program[point]]
-            count = _events(activations[point], orders[plan], skip_zeros[plan], events)
+        nowhere = np.empty((0, columns), np.float32)
+        for point in range(block, points, BLOCKS):
+            plan, matrix, vector, out = schedule[point], weights[program[point]], activations[point], slots[point]
+            count = list_events(vector, orders[plan], skip_zeros[plan], events)
             total = count * sends[plan]
             fade, fade_end = decay[plan], settle_decay[plan]
             voltage[0] = 0
             for k in range(total):
                 row = events[k % count]
-                charge = curve[activations[point, row]]
+                charge = curve[vector[row]]
                 for i in range(columns):
                     v = voltage[k, i] * fade[i] + charge * matrix[row, i]
                     v = low[i] if v < low[i] else v
                     voltage[k + 1, i] = high[i] if v > high[i] else v
-            out = slots[point]
             out[:] = 0
             for i in range(columns):
                 v = voltage[total, i] * fade_end[i]
@@ -85,26 +111,8 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
                 out[HIGH, i] = 1 if over else 0
                 adjoint[i] = 0 if under or over else fade_end[i]
                 out[LEAK, i] = 0 if under or over else -settle[plan] * v
-            wanted = reach.shape[0] > 0
-            if wanted:
-                reach[point] = 0
-            for k in range(total - 1, -1, -1):
-                row = events[k % count]
-                charge = curve[activations[point, row]]
-                for i in range(columns):
-                    lam, v = adjoint[i], voltage[k + 1, i]
-                    at_low, at_high = v <= low[i], v >= high[i]
-                    out[LOW, i] += lam if at_low else np.float32(0)
-                    out[HIGH, i] += lam if at_high else np.float32(0)
-                    lam = np.float32(0) if at_low or at_high else lam
-                    q = charge * matrix[row, i]
-                    part = lam * q
-                    out[POSITIVE, i] += part if q > 0 else np.float32(0)
-                    out[NEGATIVE, i] += np.float32(0) if q > 0 else part
-                    adjoint[i] = lam * fade[i]
-                    out[LEAK, i] -= spacing[plan] * adjoint[i] * voltage[k, i]
-                    if wanted:
-                        reach[point, row, i] += lam
+            to = reach[point] if len(reach) else nowhere
+            _backward(events, count, total, vector, curve, matrix, fade, low, high, spacing[plan], voltage, adjoint, out, to)  # fmt: skip  # noqa: E501
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -143,120 +151,3 @@ def normal_equations(weights, residual, jacobian):  # type: ignore[no-untyped-de
                 for b in range(a):
                     information[i, b, a] = information[i, a, b]
     return cost, gradient, information
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _compress(z):  # type: ignore[no-untyped-def]
-    """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative, by the seventh-order continued fraction."""
-    z = min(z, np.float32(40))
-    top = np.float32(135135) + z * (np.float32(17325) + z * (np.float32(378) + z))
-    bottom = np.float32(135135) + z * (np.float32(62370) + z * (np.float32(3150) + np.float32(28) * z))
-    slope_top = np.float32(17325) + z * (np.float32(756) + np.float32(3) * z)
-    slope_bottom = np.float32(62370) + z * (np.float32(6300) + np.float32(84) * z)
-    inverse = np.float32(1) / bottom
-    h = top * inverse
-    return h, (slope_top - h * slope_bottom) * inverse
-
-
-@njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "nsz", "reassoc"})
-def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, gain, line_time, saturation, predicted, slots, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
-    """Walk with line term; ``weights`` are charges here, not yet times ``gain``."""
-    points, columns = predicted.shape
-    rows = activations.shape[1]
-    for block in prange(_BLOCKS):
-        events = np.empty(rows, np.uint16)
-        voltage = np.empty((1 + rows * sends.max(), columns), np.float32)
-        line = np.empty((1 + rows * sends.max(), columns), np.float32)
-        adjoint, on_line = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        kept, taken, kept_end = (
-            np.empty(columns, np.float32),
-            np.empty(columns, np.float32),
-            np.empty(columns, np.float32),
-        )
-        by_kept, by_taken = np.empty(columns, np.float32), np.empty(columns, np.float32)
-        bent, cubic, steep = np.empty(columns, np.float32), np.empty(columns, np.float32), np.empty(columns, np.float32)
-        for point in range(block, points, _BLOCKS):
-            plan, matrix = schedule[point], weights[program[point]]
-            count = _events(activations[point], orders[plan], skip_zeros[plan], events)
-            total = count * sends[plan]
-            fade, fade_end = decay[plan], settle_decay[plan]
-            for i in range(columns):
-                kept[i] = np.exp(-spacing[plan] / line_time[i])
-                kept_end[i] = np.exp(-settle[plan] / line_time[i])
-                taken[i] = 1 - kept[i]
-            voltage[0] = 0
-            line[0] = 0
-            for k in range(total):
-                row = events[k % count]
-                charge = curve[activations[point, row]]
-                for i in range(columns):
-                    s = line[k, i] * kept[i] + charge * matrix[row, i]
-                    line[k + 1, i] = s
-                    h, _ = _compress(saturation[i] * s * s)
-                    bent[i] = h * s
-                for i in range(columns):
-                    v = voltage[k, i] * fade[i] + gain[i] * taken[i] * bent[i]
-                    v = low[i] if v < low[i] else v
-                    voltage[k + 1, i] = high[i] if v > high[i] else v
-            out = slots[point]
-            out[:] = 0
-            for i in range(columns):
-                s = line[total, i] * kept[i]
-                h, slope = _compress(saturation[i] * s * s)
-                rest = gain[i] * (1 - kept_end[i])
-                v = voltage[total, i] * fade_end[i] + rest * h * s
-                under, over = v <= low[i], v >= high[i]
-                predicted[point, i] = low[i] if under else (high[i] if over else v)
-                out[LOW, i] = 1 if under else 0
-                out[HIGH, i] = 1 if over else 0
-                free = np.float32(0) if under or over else np.float32(1)
-                adjoint[i] = free * fade_end[i]
-                out[LEAK, i] = -settle[plan] * adjoint[i] * voltage[total, i]
-                out[SATURATION, i] = free * rest * s * s * s * slope
-                through = free * rest * (h + 2 * saturation[i] * s * s * slope)
-                by_kept[i] = through * line[total, i]
-                by_taken[i] = 0
-                on_line[i] = through * kept[i]
-                out[LINE_TIME, i] = -free * gain[i] * h * s * kept_end[i] * settle[plan] / (line_time[i] * line_time[i])
-                out[GAIN, i] = free * rest * h * s
-            wanted = reach.shape[0] > 0
-            if wanted:
-                reach[point] = 0
-            for k in range(total - 1, -1, -1):
-                row = events[k % count]
-                charge = curve[activations[point, row]]
-                # Several short loops, since one long one is not vectorised.
-                for i in range(columns):
-                    s = line[k + 1, i]
-                    z = saturation[i] * s * s
-                    h, slope = _compress(z)
-                    bent[i] = h * s
-                    cubic[i] = s * s * s * slope
-                    steep[i] = h + 2 * z * slope
-                for i in range(columns):
-                    lam, v = adjoint[i], voltage[k + 1, i]
-                    at_low, at_high = v <= low[i], v >= high[i]
-                    out[LOW, i] += lam if at_low else np.float32(0)
-                    out[HIGH, i] += lam if at_high else np.float32(0)
-                    adjoint[i] = np.float32(0) if at_low or at_high else lam
-                for i in range(columns):
-                    weight = adjoint[i] * gain[i]
-                    by_taken[i] += weight * bent[i]
-                    out[SATURATION, i] += weight * taken[i] * cubic[i]
-                    on_line[i] += weight * taken[i] * steep[i]
-                for i in range(columns):
-                    part = on_line[i] * charge * matrix[row, i]
-                    out[POSITIVE, i] += part if matrix[row, i] > 0 else np.float32(0)
-                    out[NEGATIVE, i] += np.float32(0) if matrix[row, i] > 0 else part
-                if wanted:
-                    reach[point, row] += on_line
-                for i in range(columns):
-                    by_kept[i] += on_line[i] * line[k, i]
-                    on_line[i] *= kept[i]
-                for i in range(columns):
-                    adjoint[i] *= fade[i]
-                    out[LEAK, i] -= spacing[plan] * adjoint[i] * voltage[k, i]
-            for i in range(columns):
-                rate = kept[i] * spacing[plan] / (line_time[i] * line_time[i])
-                out[LINE_TIME, i] += (by_kept[i] - by_taken[i]) * rate
-                out[GAIN, i] += taken[i] * by_taken[i]
