@@ -145,6 +145,7 @@ def run_demo(
     emulator = EmulatorConfig(seed=seed, link=link, physics=physics)
     config = BenchConfig(name=f"demo {seed}", runs=folder, board=BoardConfig(emulator=emulator))
     clock = _Clock(listener)
+    listener(0.0, "starting the emulated board (the very first start compiles its physics)")
     with open_bench(config) as bench:
         clock.lap("board")
         record = clock.step("calibrate", lambda heard: calibrate(bench, seed=seed, listener=heard))

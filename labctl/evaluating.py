@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calibration.probe import probe
 from calibration.record import CalibrationRecord, load_record
 from data.runfile import Run, read_metadata, read_run
 from data.sweep import SweepData
@@ -20,6 +22,8 @@ from models.networkfile import load_network
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
+
+log = logging.getLogger(__name__)
 
 CALIBRATION = "calibration"
 NETWORK_SUFFIX = ".safetensors"
@@ -48,11 +52,12 @@ def compare(
 
     Raises:
         BadInput: network, calibration and board do not belong together.
+        StaleCalibration: the calibration does not describe the board any more.
         LinkError: the link failed.
     """
     path = Path(network)
     trained = load_network(path)
-    record = calibration_record(calibration, bench.runs)
+    record = calibration_for(calibration, bench)
     utterances = prepare_test(listener=part(listener, 0.0, 0.1)) if test is None else test
     samples = utterances.encoded_for(trained.network)
     if limit is not None:
@@ -78,6 +83,31 @@ def compare(
         seed=seed,
     )
     return write_comparison(comparison, bench.runs, metadata)
+
+
+class StaleCalibration(BadInput):
+    """The board has moved too far from its calibration."""
+
+
+def calibration_for(calibration: CalibrationRecord | Path | str, bench: Bench) -> CalibrationRecord:
+    """The calibration of the board of a bench; one that is loaded is checked with a few dozen vectors.
+
+    A board that has drifted is logged as a warning.
+
+    Raises:
+        BadInput: there is none, or it is another board's.
+        StaleCalibration: it does not describe the board any more.
+    """
+    record = calibration_record(calibration, bench.runs)
+    if isinstance(calibration, CalibrationRecord):
+        record.check_identity(bench.board.identity)
+        return record
+    found = probe(record, bench.board)
+    if found.verdict == "stale":
+        raise StaleCalibration(f"calibration {record.calibration_id} is {found}; run `labctl calibrate` again")
+    if found.verdict == "drifted":
+        log.warning("calibration %s has %s; results may be off", record.calibration_id, found)
+    return record
 
 
 def calibration_record(calibration: CalibrationRecord | Path | str, folder: Path) -> CalibrationRecord:

@@ -71,7 +71,7 @@ class _OrderedMultiply(torch.autograd.Function):
         out = np.empty((*x.shape[:2], w.shape[2]), np.float32)
         last = np.empty(out.shape, np.int32)
         decay, low, high, settle, line, limit, line_settle = coefficients.as_float32()
-        with parallel_kernels(torch.get_num_threads()):
+        with parallel_kernels():
             events, counts = _events(x, schedule)
             job = (x, w, events, counts, schedule.sends)
             if coefficients.uses_line:
@@ -93,7 +93,7 @@ class _OrderedMultiply(torch.autograd.Function):
         top = grad.contiguous().numpy()
         grad_x = np.empty_like(x) if ctx.needs_input_grad[0] else None
         grad_w = np.empty_like(w) if ctx.needs_input_grad[1] else None
-        with parallel_kernels(torch.get_num_threads()):
+        with parallel_kernels():
             if ctx.coefficients.uses_line:
                 factors = np.stack([decay, settle, line, limit, line_settle])
                 if grad_w is not None:

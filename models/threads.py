@@ -1,4 +1,4 @@
-"""Training on one thread: the same figures on every machine, and no two thread pools that fight for the cores."""
+"""Training with torch on one thread: the same figures on every machine, and no two thread pools that fight."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch, and the kernels that follow it, use one thread.
+    """Let torch use one thread.
 
-    Sums of floats depend on how they are split over threads. And steps are so short (tens of milliseconds) that on
-    a busy machine threads wait for each other much longer than they compute.
+    Its sums of floats depend on how they are split over threads. The compiled kernels give the same bits on any
+    number of threads and go on using all of them.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

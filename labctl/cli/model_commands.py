@@ -62,23 +62,21 @@ def train(
     The board arm starts from the ordered one, which is trained too.
     """
     from labctl.bench import open_bench, read_config
-    from labctl.evaluating import calibration_record
+    from labctl.evaluating import calibration_for, calibration_record
     from labctl.learning import choose_arms, prepare_speech, train_arms
 
     wanted = choose_arms(arms)
     config = read_config(bench)
-    record = calibration_record(calibration, config.runs)
     with progress("train") as listener, ExitStack() as resources:
-        board = resources.enter_context(open_bench(config)).board if "board" in wanted else None
-        if board is not None:
-            record.check_identity(board.identity)
+        opened = resources.enter_context(open_bench(config)) if "board" in wanted else None
+        record = calibration_for(calibration, opened) if opened else calibration_record(calibration, config.runs)
         utterances = prepare_speech(speech, size=size, listener=part(listener, 0.0, 0.2))
         trained = train_arms(
             wanted,
             utterances,
             record,
             folder=config.runs,
-            board=board,
+            board=opened.board if opened else None,
             seed=seed,
             epochs=epochs,
             listener=part(listener, 0.2, 1.0),
@@ -107,13 +105,13 @@ def compare(
     """Run networks on the board and on its counterparts."""
     from labctl.bench import open_bench, read_config
     from labctl.comparison_file import summary
-    from labctl.evaluating import calibration_record
+    from labctl.evaluating import calibration_for
     from labctl.evaluating import compare as compare_one
     from labctl.learning import prepare_test
 
     config = read_config(bench)
-    record = calibration_record(calibration, config.runs)
     with progress("compare") as listener, open_bench(config) as opened:
+        record = calibration_for(calibration, opened)
         test = prepare_test(speech, size=size, listener=part(listener, 0.0, 0.2))
         step = 0.8 / len(networks)
         found = [
