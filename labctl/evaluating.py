@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from calibration.probe import probe
 from calibration.record import CalibrationRecord, load_record
+from data.errors import BadInput
 from data.runfile import Run, read_metadata, read_run
 from data.sweep import SweepData
 from data.sweepfile import sweep_of
