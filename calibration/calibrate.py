@@ -80,7 +80,9 @@ def calibrate(
     seen = evaluate(parts.validation, final.parameters).predicted
     faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
     progress(0.95, "scoring on the held-out sweep")
-    return _record(identity, schedule, final, unordered.parameters, faults, selection, held_out, sweeps, temperature_c)
+    return _record(
+        identity, schedule, final, unordered.parameters, faults, selection, fitted, held_out, sweeps, temperature_c
+    )
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def _record(
     unordered: ChipParameters,
     faults: tuple[str, ...],
     selection: tuple[Candidate, ...],
+    fitted: Observations,
     held_out: Observations,
     sweeps: Sequence[SweepData],
     temperature_c: float | None,
@@ -166,7 +169,7 @@ def _record(
     ordered = final.parameters
     predicted = [evaluate(held_out, chip).predicted for chip in (ordered, unordered)]
     scores = [score(held_out, working, at, ordered.noise, passing) for at in predicted]
-    usual = held_out.select(working & quiet(held_out))
+    usual = fitted.select(fitted.of_kind(RANDOM) & fitted.sent_by(schedule) & quiet(fitted))
     reference = change_from(usual, ordered, passing).gain_ratio if usual.points else 1.0
     return CalibrationRecord(
         calibration_id=new_run_id(),

@@ -46,8 +46,10 @@ _WORK: Final = 10
 
 @njit(nogil=True, cache=True, inline="always")
 def _compress(z):  # type: ignore[no-untyped-def]
-    """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative, by the seventh-order continued fraction."""
-    z = min(z, np.float32(40))
+    """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative: a continued fraction, beyond 25 ``1 / sqrt z``."""
+    if z > np.float32(25):
+        far = np.float32(1) / np.sqrt(z)
+        return far, np.float32(-0.5) * far / z
     top = np.float32(135135) + z * (np.float32(17325) + z * (np.float32(378) + z))
     bottom = np.float32(135135) + z * (np.float32(62370) + z * (np.float32(3150) + np.float32(28) * z))
     slope_top = np.float32(17325) + z * (np.float32(756) + np.float32(3) * z)

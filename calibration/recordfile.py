@@ -44,7 +44,7 @@ _SCORES: Final = {
 }
 _PARTS: Final = {
     "trial_noise": "residual in codes: trial noise, rounding included",
-    "fixed_pattern": "residual in codes: what stays and no model explains",
+    "misfit": "residual in codes: what stays and no model explains",
     "order": "residual in codes: what only the ordered model explains",
 }
 _TABLE: Final = {

@@ -39,12 +39,12 @@ class ResidualParts:
 
     Attributes:
         trial_noise: what differs between repeats, rounding included.
-        fixed_pattern: what stays and the ordered model does not explain either.
+        misfit: what stays and the ordered model does not explain either.
         order: what the ordered model explains and the unordered one does not.
     """
 
     trial_noise: Floats
-    fixed_pattern: Floats
+    misfit: Floats
     order: Floats
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Final, Self
 
 import numpy as np
@@ -311,6 +311,14 @@ def board_with(exchange: Exchange, serial_number: str | None = None) -> AnalogBo
         )
     exchange.name = f"board {found} at {exchange.link.address}"
     board = AnalogBoard(exchange, introduction)
-    board.take_control()
+    try:
+        board.take_control()
+    except CannotOpen:
+        raise  # another client is in control, and it alone decides about the supply
+    except BaseException:
+        for command in ("SYSTem:SAFE", "SYSTem:UNLock"):
+            with suppress(LabctlError):
+                exchange.tell(command)
+        raise
     _log.info("%s is %s", exchange.name, introduction.identity)
     return board

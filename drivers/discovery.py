@@ -91,6 +91,9 @@ class _Probe:
                 found = introduce(Exchange(link, timeout_s=self._timeout_s, tries=2), SYNC_TRIES)
         except LabctlError as error:
             self.candidate = Candidate(waiting.address, waiting.description, None, None, str(error))
+        except Exception as error:  # noqa: BLE001 (one odd port must not hide what the others say)
+            _log.exception("probing %s failed in a way that was not foreseen", waiting.address)
+            self.candidate = Candidate(waiting.address, waiting.description, None, None, f"cannot be probed: {error}")
         else:
             self.candidate = Candidate(waiting.address, waiting.description, found.identity, found.geometry, "")
         _log.debug("probed %s: %s", waiting.address, self.candidate)

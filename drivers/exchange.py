@@ -309,6 +309,8 @@ class Exchange:
         def read(index: int) -> None:
             size, shape = work.answer_size(batches[index]), (len(batches[index]), work.columns)
             raw = self._reader.answer(Deadline(self._timeout_s), size)
+            if index >= len(requests):
+                raise ProtocolError("an answer came before its request was sent", self.name)
             outputs = outputs_answer(raw, requests[index], work.state, shape)
             self._count(exchanges=1)
             answered(done + index, outputs)

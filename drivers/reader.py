@@ -90,6 +90,10 @@ class AnswerReader:
                     forgotten = bytes(self._buffer[: min(start, MAX_LINE)])
                     del self._buffer[: end + 1]
                     return forgotten
+            if deadline.passed:  # somebody who talks without pause would keep us here for ever
+                raise LinkTimeout("no answer to it in time", self._link.address)
+            if start < 0 and len(self._buffer) > 2 * MAX_LINE:
+                del self._buffer[:-MAX_LINE]
             searched = max(0, len(self._buffer) - len(wanted)) if start < 0 else start
             self._take(deadline, 1)
 

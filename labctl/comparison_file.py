@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import BadInput
-from data.metadata import RunMetadata
 from data.runfile import Run, RunWriter, Variable, read_run
 from labctl.comparison import MODELS, TARGETS, Comparison
 from labctl.residuals import LayerResiduals
 from labctl.statistics import ResidualSplit, accuracy, proportion
+from models.arms import TrainedNetwork
 
 KIND = "comparison"
 _PARTS = tuple(ResidualSplit.__dataclass_fields__)
 
 
-def write_comparison(comparison: Comparison, folder: Path, metadata: RunMetadata) -> Comparison:
-    """Write a comparison run; returns the comparison with its run id and file."""
-    with RunWriter.create(folder, metadata) as writer:
-        for name, variable in _variables(comparison).items():
-            writer.add(name, variable)
-    return comparison.written(metadata.run_id, writer.path)
+def write_comparison(comparison: Comparison, writer: RunWriter) -> None:
+    """Put a comparison into a run file that has been begun."""
+    for name, variable in _variables(comparison).items():
+        writer.add(name, variable)
 
 
 def read_comparison(path: Path) -> Run:
@@ -54,9 +53,19 @@ def summary(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def describe(comparison: Comparison) -> str:
+def describe(name: str, trained: TrainedNetwork, utterances: str, count: int) -> str:
     """What is compared, as the JSON text that goes into the run's plan."""
-    return json.dumps({"network": comparison.network, "arm": comparison.arm, "targets": list(TARGETS)})
+    schedules = [asdict(layer.schedule) for layer in trained.network.layers]
+    return json.dumps(
+        {
+            "network": name,
+            "arm": str(trained.arm),
+            "targets": list(TARGETS),
+            "utterances": utterances,
+            "count": count,
+            "schedules": schedules,
+        }
+    )
 
 
 def accuracy_of(run: Run) -> dict[str, tuple[float, float, float]]:

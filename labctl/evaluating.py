@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from calibration.probe import probe
 from calibration.record import CalibrationRecord, load_record
 from data.errors import BadInput
-from data.runfile import Run, read_metadata, read_run
+from data.runfile import Run, RunWriter, read_metadata, read_run
 from data.sweep import SweepData
 from data.sweepfile import sweep_of
 from labctl.comparison import Comparison, compare_network
@@ -20,6 +20,7 @@ from labctl.measuring import bench_metadata
 from labctl.progress import Listener, part, silent
 from models.arms import TrainedNetwork
 from models.networkfile import load_network
+from models.samples import Samples
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
@@ -47,7 +48,7 @@ def compare(
         network: file of a trained network.
         calibration: a record, its file, its run id or ``latest``.
         test: utterances of unseen voices; None takes the synthetic corpus.
-        limit: only the first that many test utterances.
+        limit: only that many test utterances, spread evenly over all; None for all.
         seed: of the models' trial noise.
         listener: hears of progress.
 
@@ -60,30 +61,38 @@ def compare(
     trained = load_network(path)
     record = calibration_for(calibration, bench)
     utterances = prepare_test(listener=part(listener, 0.0, 0.1)) if test is None else test
-    samples = utterances.encoded_for(trained.network)
-    if limit is not None:
-        samples = samples.first(limit)
-    comparison = compare_network(
-        trained.network,
-        bench.board,
-        record,
-        samples.activations,
-        samples.labels,
-        name=path.name,
-        arm=str(trained.arm),
-        seed=seed,
-        listener=listener if test is not None else part(listener, 0.1, 1.0),
-    )
+    samples = _limited(utterances.encoded_for(trained.network), limit)
     metadata = bench_metadata(
         bench,
         KIND,
         title=f"{trained.arm} arm on the board and its counterparts",
         calibration_id=record.calibration_id,
         calibration_hash=record.content_hash,
-        plan=describe(comparison),
+        plan=describe(path.name, trained, utterances.source, len(samples)),
         seed=seed,
     )
-    return write_comparison(comparison, bench.runs, metadata)
+    with RunWriter.create(bench.runs, metadata) as writer:
+        comparison = compare_network(
+            trained.network,
+            bench.board,
+            record,
+            samples.activations,
+            samples.labels,
+            name=path.name,
+            arm=str(trained.arm),
+            seed=seed,
+            listener=listener if test is not None else part(listener, 0.1, 1.0),
+        )
+        write_comparison(comparison, writer)
+    return comparison.written(metadata.run_id, writer.path)
+
+
+def _limited(samples: Samples, limit: int | None) -> Samples:
+    if limit is None:
+        return samples
+    if limit < 1:
+        raise BadInput(f"the limit is {limit} utterances; it must be at least 1")
+    return samples.spread(limit)
 
 
 class StaleCalibration(BadInput):
@@ -123,13 +132,13 @@ def load(what: Path | str, folder: Path | str | None = None) -> CalibrationRecor
 
     Args:
         what: a file, a run id, the start of one, or ``latest``.
-        folder: where run ids are looked up; None for the bench file's folder.
+        folder: where run ids and network files are looked up; None for the bench file's runs and the current folder.
 
     Raises:
         BadInput: there is no such file or run, or it is damaged.
     """
     if Path(what).suffix == NETWORK_SUFFIX:
-        return load_network(Path(what))
+        return load_network(Path(folder or ".") / what)
     path = find(what, folder=None if folder is None else Path(folder))
     kind = read_metadata(path).kind
     if kind == CALIBRATION:

@@ -209,15 +209,14 @@ def train_arms(
     steps = len(wanted) + (start is None)
     if start is None:
         start = train_float_network(speech, seed=seed, listener=part(listener, 0.0, 1 / steps))
-    columns = place(record.passes, max(weights.shape[1] for weights in start.weights))
     finished: dict[Arm, Trained] = {}
     for index, arm in enumerate(wanted, start=steps - len(wanted)):
         parameters = _chip(arm, record)
-        begin = (
-            finished[Arm.ORDERED].trained.network
-            if arm is Arm.BOARD
-            else start_network(start, speech.task, parameters, schedule or record.schedule, columns)
-        )
+        if arm is Arm.BOARD:
+            begin = finished[Arm.ORDERED].trained.network
+        else:
+            columns = place(record.passes, max(weights.shape[1] for weights in start.weights))
+            begin = start_network(start, speech.task, parameters, schedule or record.schedule, columns)
         trained = train(
             arm,
             begin,
@@ -229,10 +228,14 @@ def train_arms(
             progress=part(listener, index / steps, (index + 1) / steps),
             should_stop=stop,
         )
-        network = replace(trained.network, encoding=speech.encoding.arrays())
-        kept = replace(trained, network=network)
-        finished[arm] = Trained(save_network(kept, folder / f"{new_run_id()}-{arm}.safetensors"), kept)
+        finished[arm] = _keep(trained, speech, folder)
     return tuple(finished.values())
+
+
+def _keep(trained: TrainedNetwork, speech: SpeechTask, folder: Path) -> Trained:
+    """Write a network with the encoding of its inputs."""
+    kept = replace(trained, network=replace(trained.network, encoding=speech.encoding.arrays()))
+    return Trained(save_network(kept, folder / f"{new_run_id()}-{kept.arm}.safetensors"), kept)
 
 
 def _chip(arm: Arm, record: CalibrationRecord) -> ChipParameters:

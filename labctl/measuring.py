@@ -90,8 +90,8 @@ def calibrate(
     *,
     runs: Sequence[Path | str] | None = None,
     folder: Path | None = None,
-    budget: Budget = "quick",
-    seed: int = 0,
+    budget: Budget | None = None,
+    seed: int | None = None,
     listener: Listener = silent,
 ) -> CalibrationRecord:
     """Fit the ordered and the unordered model; the record is saved as ``<calibration_id>-calibration.h5``.
@@ -100,20 +100,23 @@ def calibrate(
         bench: the open bench; its board is measured unless ``runs`` are given.
         runs: files of sweeps that were measured before, all of one board.
         folder: where the record goes; None for the runs of the bench, or the folder of the first run.
-        budget: how much to measure.
-        seed: of the vectors and weights that are drawn at random.
+        budget: how much to measure; None is ``quick``.
+        seed: of the vectors and weights that are drawn at random; None is 0.
         listener: hears of progress.
 
     Raises:
-        BadInput: neither bench nor runs, runs of different boards, or a sweep that is needed is missing.
+        BadInput: neither bench nor runs, runs together with a budget or a seed, runs of different boards, or a sweep
+            that is needed is missing.
     """
     temperature = None
+    if runs is not None and (budget is not None or seed is not None):
+        raise BadInput("budget and seed choose what is measured, but the runs to fit have been measured already")
     if runs is None:
         if bench is None:
             raise BadInput("give an open bench to measure, or the runs to fit")
         temperature = bench.board.temperature()
-        chosen = plans(bench, budget=budget, seed=seed)
-        runs = sweep(bench, chosen, seed=seed, listener=part(listener, 0.0, ACQUISITION))
+        chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
+        runs = sweep(bench, chosen, seed=seed or 0, listener=part(listener, 0.0, ACQUISITION))
     files = [Path(run) for run in runs]
     if not files:
         raise BadInput("there are no runs to fit")

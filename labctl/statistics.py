@@ -85,16 +85,16 @@ def split_residual(measured: Floats, predicted: Floats, orders: Floats | None = 
         predicted: expected output of the model for each vector, shape (vectors, columns).
         orders: outputs of the same vectors in other event orders, shape (vectors, orders >= 2, repeats >= 2, columns).
 
-    The variances are unbiased: the trial noise that is left in a mean over repeats is taken out of fixed pattern,
-    order and remainder; a negative estimate is given as 0.
+    The variances are unbiased: what trial noise and remainder leave in a mean is taken out of fixed pattern, order and
+    remainder; a negative estimate is given as 0.
     """
     vectors, repeats, _ = measured.shape
     residual = measured - predicted[:, None, :]
     noise = np.var(measured, axis=1, ddof=1).mean()
     means = residual.mean(axis=1)
     per_column = means.mean(axis=0)
-    fixed = np.mean(per_column**2) - noise / (vectors * repeats)
-    spread = np.var(means, axis=0, ddof=1).mean() if vectors > 1 else 0.0
+    spread = np.var(means, axis=0, ddof=1).mean() if vectors > 1 else noise / repeats
+    fixed = np.mean(per_column**2) - spread / vectors
     return ResidualSplit(
         total=float(np.sqrt(np.mean(residual**2))),
         fixed_pattern=_root(fixed),

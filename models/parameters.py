@@ -31,7 +31,8 @@ class ChipParameters:
         read-out  y   = clamp(floor(v + offset_i + n_i), output_min, output_max),  n_i ~ N(0, noise_i^2)
 
     The factor ``1 - exp(-d / tau_line)`` and the settle step conserve charge: far from ``line_limit`` every event puts
-    ``gain * q`` on the membrane, whatever ``tau_line`` is, so the models are nested. Without the term *line*,
+    ``gain * q`` on the membrane, but for what is still on the line at the read-out. For ``tau_line`` towards 0 and
+    ``line_limit`` towards infinity the line is gone, so the models are nested. Without the term *line*,
     ``i_k = q_k``; without *leak*, nothing decays; without *rails*, nothing clips before the read-out.
 
     The *unordered* model keeps what does not depend on order: ``y = clamp(floor(clip(gain_i * sends * sum q,

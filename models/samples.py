@@ -42,9 +42,10 @@ class Samples:
         if self.labels.min() < 0 or self.labels.max() >= classes:
             raise BadInput(f"the samples' labels must lie between 0 and {classes - 1}")
 
-    def first(self, count: int) -> Samples:
-        """The first ``count`` samples."""
-        return Samples(self.activations[:count], self.labels[:count])
+    def spread(self, count: int) -> Samples:
+        """At most ``count`` samples, spread evenly over all: neighbours often share a word or a voice."""
+        pick = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.intp))
+        return Samples(self.activations[pick], self.labels[pick])
 
 
 def batches(count: int, size: int, generator: np.random.Generator) -> list[NDArray[np.intp]]:

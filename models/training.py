@@ -58,7 +58,7 @@ def start_network(
         BadInput: too few columns, or samples that do not fit the network.
     """
     task.training.check(len(start.weights[0]), len(task.labels), parameters.geometry.activation_max)
-    chosen = task.training.first(_CHOOSING).activations
+    chosen = task.training.spread(_CHOOSING).activations
     network = to_integers(start, parameters, schedule, columns, chosen, task.labels)
     return replace(network, encoding=dict(task.encoding))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ __all__ = [
     "SpeechSplit",
     "load_speech",
 ]
+
+log = logging.getLogger(__name__)
 
 
 def load_speech(
@@ -54,7 +57,10 @@ def load_speech(
     corpus = load_cached(path)
     if corpus is None:
         corpus = synthesize(size, seed, report)
-        store(corpus, path)
+        try:
+            store(corpus, path)
+        except OSError as error:  # the corpus is there all the same; it will be made again next time
+            log.warning("cannot keep the synthesised corpus in %s: %s", path.parent, error.strerror)
     return corpus
 
 

@@ -76,7 +76,7 @@ def synthesize(size: Size, seed: int, progress: Progress) -> SpeechSet:
 
 def _command(size: Size, seed: int, split: str, shard: int, target: Path) -> list[str]:
     options = ["--size", size, "--seed", str(seed), "--split", split, "--shard", str(shard), str(target)]
-    return [sys.executable, "-m", "data.speech.synthesize", *options]
+    return [sys.executable, "-P", "-m", "data.speech.synthesize", *options]
 
 
 @contextmanager

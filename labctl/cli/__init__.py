@@ -6,6 +6,8 @@ import sys
 
 from labctl.cli.console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, note
 
+STOPPED = "labctl: stopped; what was finished has been kept"
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 the work failed, 2 bad input, 130 interrupted."""
@@ -20,12 +22,15 @@ def run(arguments: list[str] | None = None) -> int:
     from labctl.cli.app import app
 
     try:
-        return int(app(args=arguments, prog_name="labctl", standalone_mode=False) or 0)
+        code = int(app(args=arguments, prog_name="labctl", standalone_mode=False) or 0)
+        if code == EXIT_INTERRUPTED:  # typer has turned Ctrl-C into this code
+            note(STOPPED)
+        return code
     except BadInput as error:
         note(f"labctl: {error}")
         return EXIT_BAD_INPUT
-    except (KeyboardInterrupt, typer.Abort, Cancelled) as error:
-        note(f"labctl: stopped{f': {error}' if str(error) else ''}; what was finished has been kept")
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
+        note(STOPPED)
         return EXIT_INTERRUPTED
     except LabctlError as error:
         note(f"labctl: {error}")
@@ -35,4 +40,8 @@ def run(arguments: list[str] | None = None) -> int:
         note(f"labctl: {sentence.rstrip('.')}; `labctl --help` shows what there is")
         return EXIT_BAD_INPUT
     except BrokenPipeError:
+        return EXIT_FAILED
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        note(f"labctl: the system refused{where}: {error.strerror or error}")
         return EXIT_FAILED

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from labctl.cli.console import emit, progress, say, table
-from labctl.cli.options import AsJson, BenchFile, Budget, CalibrationId, Seed, Size, Speech
+from labctl.cli.options import AsJson, BenchFile, CalibrationId, Seed, Size, Speech
 from labctl.progress import part
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ def calibrate(
         list[str] | None, typer.Argument(help="Sweep runs to fit; without any, the board is measured first.")
     ] = None,
     bench: BenchFile = None,
-    budget: Budget = "quick",
-    seed: Seed = 0,
+    budget: Annotated[
+        Literal["quick", "full"] | None, typer.Option("--budget", help="How much to measure; quick without it.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of what is measured; 0 without it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit the ordered and the unordered model of the board."""
@@ -35,7 +37,7 @@ def calibrate(
     with progress("calibrate") as listener:
         if runs:
             files = [find(run, bench) for run in runs]
-            record = measuring.calibrate(runs=files, folder=config.runs, listener=listener)
+            record = measuring.calibrate(runs=files, folder=config.runs, budget=budget, seed=seed, listener=listener)
         else:
             with open_bench(config) as opened:
                 record = measuring.calibrate(opened, budget=budget, seed=seed, listener=listener)
@@ -54,7 +56,7 @@ def train(
     speech: Speech = None,
     size: Size = "full",
     seed: Seed = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training utterances.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes, the board arm's excepted.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a keyword network in one or more arms.
@@ -98,7 +100,7 @@ def compare(
     calibration: CalibrationId = "latest",
     speech: Speech = None,
     size: Size = "full",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only that many utterances of the test set.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only that many utterances, spread over all.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:

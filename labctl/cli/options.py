@@ -13,7 +13,7 @@ BenchFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of tables.")]
 Budget = Annotated[Literal["quick", "full"], typer.Option("--budget", help="How much to measure.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=999_999, help="Seed of everything that is drawn at random.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=999_999, help="Seed of all draws but the corpus.")]
 Runs = Annotated[
     Path | None, typer.Option("--runs", help="Folder of the run files; without it the one of the bench file.")
 ]

@@ -74,9 +74,9 @@ def test_where_it_came_from_is_recorded(record, sweeps):
 
 def test_the_residual_is_split_into_its_parts(record):
     total = record.unordered_score.residual_over_noise * record.parts.trial_noise
-    parts = np.sqrt(record.parts.trial_noise**2 + record.parts.fixed_pattern**2 + record.parts.order**2)
+    parts = np.sqrt(record.parts.trial_noise**2 + record.parts.misfit**2 + record.parts.order**2)
     assert np.median(np.abs(parts / total - 1)) < 0.02
-    assert np.median(record.parts.order) > 3 * np.median(record.parts.fixed_pattern)
+    assert np.median(record.parts.order) > 3 * np.median(record.parts.misfit)
 
 
 def test_the_same_sweeps_give_the_same_calibration(record, sweeps):

@@ -31,14 +31,14 @@ def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
         adress = "/dev/ttyACM0"
         timeout_s = -1
         [schedule]
-        spacing_ns = 41
+        spacing_ns = 0
         """,
     )
     with pytest.raises(Problems) as caught:
         BenchConfig.read(path)
     assert len(caught.value.problems) == 3
     message = str(caught.value)
-    for part in (str(path), "3 problems", "board.adress", "board.timeout_s", "schedule.spacing_ns", "8 ns"):
+    for part in (str(path), "3 problems", "board.adress", "board.timeout_s", "schedule.spacing_ns"):
         assert part in message
     assert "\n" not in message
 

@@ -1,6 +1,7 @@
 """The command line as a user meets it: results on stdout, one sentence for bad input, the right exit code."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -241,10 +242,37 @@ def test_the_window_is_announced_in_one_sentence(capsys: pytest.CaptureFixture[s
 def test_an_emulated_board_prints_one_line_and_ends_on_a_signal() -> None:
     command = [sys.executable, "-m", "labctl", "board", "emulate", "--tcp", "127.0.0.1:0", "--physics", SMALL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = json.loads(process.stdout.readline())
-        assert line["serial"] is None
-        assert line["tcp"].startswith("127.0.0.1:")
-        process.terminate()
-        assert process.stdout.read() == ""
-        assert process.wait(timeout=20) == 0
+        try:
+            assert process.stdout is not None
+            line = json.loads(process.stdout.readline())
+            assert line["serial"] is None
+            assert line["tcp"].startswith("127.0.0.1:")
+            process.terminate()
+            assert process.stdout.read() == ""
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_is_130_with_one_sentence_and_the_files_kept(tmp_path: Path) -> None:
+    bench_file(tmp_path, f'[board.emulator]\nseed = 7\nlink = "tcp"\nphysics = ["{SMALL}"]\n')
+    command = [sys.executable, "-m", "labctl", "calibrate"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        try:
+            assert process.stderr is not None
+            while "fit" not in process.stderr.readline():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            said = [line for line in process.stderr.read().splitlines() if not line.startswith("[")]
+            assert process.wait(timeout=30) == 130
+        finally:
+            process.kill()
+    assert said == ["labctl: stopped; what was finished has been kept"]
+    assert len(list((tmp_path / "runs").glob("*.h5"))) == 7
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    bench = bench_file(tmp_path, 'runs = "file/runs"\n')
+    assert "file/runs" in refusal(capsys, "sweep", "--bench", bench)

@@ -11,11 +11,13 @@ import pytest
 from calibration.record import CalibrationRecord
 from data.errors import BadInput
 from data.metadata import RunMetadata
+from data.runfile import RunWriter
 from data.values import Geometry, Identity, Schedule
 from labctl.comparison import TARGETS, Comparison, compare_network
 from labctl.comparison_file import KIND, accuracy_of, agreement_of, describe, read_comparison, write_comparison
 from labctl.report import write_report
 from labctl.residuals import ProbeSize, measure_residuals
+from models.arms import Arm, TrainedNetwork, TrainingOptions
 from models.chip import ChipModel
 from models.network import IntegerNetwork, Layer, even_splits, run
 from models.parameters import ChipParameters
@@ -112,10 +114,12 @@ def test_labels_must_go_with_utterances() -> None:
 
 
 def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Comparison, tmp_path: Path) -> None:
-    metadata = RunMetadata.new(KIND, simulated=True, identity=BOARD, geometry=GEOMETRY, plan=describe(found))
-    written = write_comparison(found, tmp_path, metadata)
-    assert written.path is not None
-    saved = read_comparison(written.path)
+    trained = TrainedNetwork(network(), Arm.ORDERED, TrainingOptions(), (), 0.5)
+    plan = describe("n", trained, "noise", 120)
+    metadata = RunMetadata.new(KIND, simulated=True, identity=BOARD, geometry=GEOMETRY, plan=plan)
+    with RunWriter.create(tmp_path, metadata) as writer:
+        write_comparison(found, writer)
+    saved = read_comparison(writer.path)
     outputs = saved.variables["layer1_outputs"]
     assert outputs.dims == ("target", "utterance", "layer1_block", "layer1_output")
     board = found.evaluations["board"]
@@ -124,7 +128,7 @@ def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Compa
         share = found.evaluations[target].accuracy
         assert (value, low, high) == (share.value, share.low, share.high)
     assert agreement_of(saved)["board"][0] == 1.0
-    page = write_report(written.path).read_text(encoding="utf-8")
+    page = write_report(writer.path).read_text(encoding="utf-8")
     assert "SIMULATED" in page
     assert page.count("<figure>") == 5
     assert "http://" not in page

@@ -48,6 +48,16 @@ def test_each_part_of_a_residual_is_found_again() -> None:
     assert split.total == pytest.approx(np.sqrt(parts), rel=0.02)
 
 
+def test_a_remainder_is_not_taken_for_fixed_pattern() -> None:
+    rng = np.random.default_rng(5)
+    squares = []
+    for _ in range(20):
+        wrong = rng.normal(0, 5.0, (40, 1, 64))
+        split = split_residual(wrong + rng.normal(0, 1.0, (40, 6, 64)), np.zeros((40, 64)))
+        squares.append(split.fixed_pattern**2)
+    assert np.mean(squares) < 0.15
+
+
 def test_noise_alone_shows_no_order_effect() -> None:
     rng = np.random.default_rng(4)
     assert order_spread(rng.normal(0, 2.0, (200, 10, 6, 32))) < 0.1
