@@ -167,7 +167,7 @@ class CalibrationRecord:
                 f"columns that pass: {int(self.passes.sum())} of {self.geometry.columns}",
                 *failed[:8],
                 *([f"  and {len(failed) - 8} more"] if len(failed) > 8 else []),
-                "terms (residual over noise on the validation part, loss behind the best):",
+                "terms (residual over noise on the validation points of all schedules, loss behind the best):",
                 *table,
             ]
         )

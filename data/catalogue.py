@@ -171,7 +171,7 @@ class Catalogue:
         return sorted(entries, key=lambda entry: (entry.run_id[:15], entry.started, entry.run_id, entry.path.name))
 
     def _empty(self, kind: str | None) -> str:
-        return f"{self.folder} holds no runs{f' of kind {kind}' if kind else ''} yet"
+        return f"the folder {self.folder} holds no runs{f' of kind {kind}' if kind else ''} yet"
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         if not self.folder.exists():

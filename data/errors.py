@@ -29,7 +29,7 @@ class Problems(BadInput):
         self.where = where
         self.problems = tuple(problems)
         count = len(self.problems)
-        head = f"{where} has {count} problem{'s' if count != 1 else ''}"
+        head = where if count == 1 else f"{where} has {count} problems"
         super().__init__(head + ": " + "; ".join(self.problems))
 
 

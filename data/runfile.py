@@ -265,7 +265,7 @@ class RunWriter:
             self.finish()
             return
         stopped = isinstance(error, Cancelled | KeyboardInterrupt)
-        message = str(error) or type(error).__name__
+        message = "stopped with Ctrl-C" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
         try:
             self.finish("stopped" if stopped else "failed", message)
         except LabctlError as second:

@@ -22,7 +22,7 @@ from data.values import (
     check_weights,
 )
 from drivers.address import LinkSettings
-from drivers.errors import BoardError, CannotOpen, LinkError, ProtocolError, WrongBoard
+from drivers.errors import BoardError, CannotOpen, Disconnected, LinkError, NotABoard, ProtocolError, WrongBoard
 from drivers.exchange import Exchange, Multiplication, Statistics
 from drivers.identify import Introduction, introduce
 from drivers.instrument import Parameter, Parameters, Reading, on_off, switch
@@ -303,7 +303,10 @@ def board_on(link: Link, *, serial_number: str | None = None, timeout_s: float =
 
 def board_with(exchange: Exchange, serial_number: str | None = None) -> AnalogBoard:
     """The board at the other end of an exchange; as :func:`board_on`."""
-    introduction = introduce(exchange)
+    try:
+        introduction = introduce(exchange)
+    except Disconnected as error:
+        raise NotABoard(f"no board at {exchange.link.address}: it hangs up when it is spoken to") from error
     found = introduction.identity.serial_number
     if serial_number is not None and found != serial_number:
         raise WrongBoard(

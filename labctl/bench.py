@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST = 40
+"""Characters of a wrong setting that a message repeats."""
+
 EMULATED = "emulated"
 """The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
 
@@ -98,8 +101,10 @@ def _sentence(item: object) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "the file"
     if item["type"] == "extra_forbidden":
         return f"{where} is not a setting labctl knows"
-    message = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
-    return f"{where} {message} (it is {item['input']!r})"
+    message = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
+    message = message.replace("String should", "it should")
+    given = repr(item["input"])
+    return f"{where}: {message} (it is {given if len(given) <= LONGEST else given[:LONGEST] + '...'})"
 
 
 @dataclass

@@ -140,6 +140,9 @@ def _residual_variables(residuals: LayerResiduals) -> Mapping[str, Variable]:
         f"{layer}_measured": Variable(dims, residuals.measured, "1", "board, mean over repeats, output codes"),
         f"{layer}_predicted": Variable(("model", *dims), stacked, "1", "expected output of the model, output codes"),
         f"{layer}_residual": Variable(("part", "model"), parts, "1", "residual of board against model, output codes"),
+        f"{layer}_order_spread": Variable(
+            (), np.array(residuals.order_spread), "1", "spread of the board's mean output over event orders, codes"
+        ),
         f"{layer}_non_associativity": Variable(
             (),
             np.array(residuals.non_associativity),

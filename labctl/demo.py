@@ -15,7 +15,15 @@ from labctl.bench import Bench, BenchConfig, BoardConfig, EmulatorConfig, open_b
 from labctl.comparison import Comparison
 from labctl.comparison_file import summary
 from labctl.evaluating import compare
-from labctl.learning import SpeechTask, TestUtterances, Trained, prepare_speech, train_arms, train_float_network
+from labctl.learning import (
+    SpeechTask,
+    TestUtterances,
+    Trained,
+    prepare_speech,
+    train_arms,
+    train_float_network,
+    usable_columns,
+)
 from labctl.measuring import calibrate
 from labctl.plain import plain
 from labctl.progress import Listener, part, silent
@@ -107,7 +115,7 @@ class DemoResult:
         """What is said below the table."""
         ordered, unordered = self.record.ordered_score.median, self.record.unordered_score.median
         seen = (
-            f"Order effects seen: {' and '.join(sorted(self.record.ordered.terms))}."
+            f"Order effects seen: {', '.join(sorted(self.record.ordered.terms))}."
             if self.record.order_effect_seen
             else "No order effect was seen on this board: the ordered and the unordered model agree."
         )
@@ -149,6 +157,7 @@ def run_demo(
     with open_bench(config) as bench:
         clock.lap("board")
         record = clock.step("calibrate", lambda heard: calibrate(bench, seed=seed, listener=heard))
+        usable_columns(record)
         speech = clock.step("speech", lambda heard: prepare_speech(size=size, listener=heard))
         start = clock.step("float", lambda heard: train_float_network(speech, seed=seed, listener=heard))
         trained = clock.step("train", lambda heard: _train(bench, speech, record, start, seed, heard))

@@ -166,6 +166,15 @@ def choose_arms(names: Iterable[str] | None = None) -> list[Arm]:
     return [arm for arm in Arm if arm in wanted]
 
 
+def usable_columns(record: CalibrationRecord, outputs: int = max(FloatOptions().hidden)) -> NDArray[np.intp]:
+    """The columns that carry a network whose widest layer has ``outputs`` outputs.
+
+    Raises:
+        BadInput: too few columns pass.
+    """
+    return place(record.passes, outputs)
+
+
 def train_arms(
     arms: Iterable[str],
     speech: SpeechTask,
@@ -208,6 +217,7 @@ def train_arms(
     options = replace(TrainingOptions(seed=seed), **({} if epochs is None else {"epochs": epochs}))
     steps = len(wanted) + (start is None)
     if start is None:
+        usable_columns(record)
         start = train_float_network(speech, seed=seed, listener=part(listener, 0.0, 1 / steps))
     finished: dict[Arm, Trained] = {}
     for index, arm in enumerate(wanted, start=steps - len(wanted)):
@@ -215,7 +225,7 @@ def train_arms(
         if arm is Arm.BOARD:
             begin = finished[Arm.ORDERED].trained.network
         else:
-            columns = place(record.passes, max(weights.shape[1] for weights in start.weights))
+            columns = usable_columns(record, max(weights.shape[1] for weights in start.weights))
             begin = start_network(start, speech.task, parameters, schedule or record.schedule, columns)
         trained = train(
             arm,

@@ -5,11 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.catalogue import Catalogue
+from data.errors import BadInput
 from labctl.bench import read_config
 
 
 def open_catalogue(bench: Path | None = None, folder: Path | None = None) -> Catalogue:
-    """The catalogue of ``folder``, or of the runs of a bench file."""
+    """The catalogue of ``folder``, or of the runs of a bench file.
+
+    Raises:
+        BadInput: ``folder`` is not there.
+    """
+    if folder is not None and not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}")
     return Catalogue(folder if folder is not None else read_config(bench).runs)
 
 

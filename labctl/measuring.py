@@ -53,7 +53,7 @@ def plans(
 
 def sweep(
     bench: Bench,
-    sweeps: Sequence[SweepPlan] | None = None,
+    sweeps: Sequence[SweepPlan | str] | None = None,
     *,
     seed: int = 0,
     listener: Listener = silent,
@@ -63,7 +63,7 @@ def sweep(
 
     Args:
         bench: the open bench.
-        sweeps: plans, e.g. of :func:`plans`; None for all that a calibration needs.
+        sweeps: plans, or kinds of the standard ones; None for all that a calibration needs.
         seed: noted in the files; of the plans when none are given.
         listener: hears of progress.
         stop: asked between batches; true keeps what was measured and ends.
@@ -72,7 +72,8 @@ def sweep(
         BadInput: a plan does not fit the board.
         LinkError: the link failed; what was measured is kept.
     """
-    chosen = plans(bench, seed=seed) if sweeps is None else tuple(sweeps)
+    wanted = sweeps if sweeps is not None else plans(bench, seed=seed)
+    chosen = [plan for item in wanted for plan in ((item,) if isinstance(item, SweepPlan) else plans(bench, [item]))]
     total = sum(plan.vectors for plan in chosen) or 1
     done, files = 0, []
     for plan in chosen:

@@ -20,6 +20,8 @@ from models.network import IntegerNetwork, Layer, NetworkTrace
 from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
+ORDERED = "ordered"
+"""The model that the others are held against; it must be among those compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,15 @@ class LayerResiduals:
         measured: mean over repeats, shape (points, outputs); a point is one utterance in one block.
         predicted: expected output of each model, by name, shape (points, outputs).
         splits: parts of the residual for each model, by name.
-        non_associativity: spread over event orders divided by spread over repeats, both measured on the board.
+        order_spread: spread of the mean output between event orders of the same vector, measured on the board.
+        non_associativity: ``order_spread`` divided by the spread over repeats.
     """
 
     layer: int
     measured: Floats
     predicted: Mapping[str, Floats]
     splits: Mapping[str, ResidualSplit]
+    order_spread: float
     non_associativity: float
 
 
@@ -104,14 +108,19 @@ def _measure_layer(
             predicted[name].append(expected_output(chosen, vectors, weights[:, layer.columns], layer.schedule))
     trials, orders_tried = np.concatenate(measured), np.concatenate(shuffled)
     expected = {name: np.concatenate(parts) for name, parts in predicted.items()}
-    splits = {name: split_residual(trials, values, orders_tried) for name, values in expected.items()}
+    best = split_residual(trials, expected[ORDERED])
+    splits = {
+        name: best if name == ORDERED else split_residual(trials, values, best) for name, values in expected.items()
+    }
+    spread = order_spread(orders_tried)
     noise = float(np.sqrt(np.var(trials, axis=1, ddof=1).mean()))
     return LayerResiduals(
         layer=number,
         measured=trials.mean(axis=1),
         predicted=expected,
         splits=splits,
-        non_associativity=order_spread(orders_tried) / noise if noise > 0 else float("inf"),
+        order_spread=spread,
+        non_associativity=spread / noise if noise > 0 else float("inf"),
     )
 
 

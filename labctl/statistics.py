@@ -61,13 +61,14 @@ def confusion(decisions: Ints, labels: Ints, classes: int) -> NDArray[np.int64]:
 class ResidualSplit:
     """What makes a board's block outputs differ from a prediction, in output codes (root mean square over columns).
 
+    The squares of the four parts add up to that of the total.
+
     Attributes:
         total: whole residual of single outputs.
         fixed_pattern: each column's mean residual: what stays whatever is sent.
         trial_noise: spread between repeats of the same vector in the same order.
-        order: spread of the mean output between event orders of the same vector, trial noise taken out.
-        remainder: what depends on the vector and is none of fixed pattern and trial noise; a model that knows the
-            order brings it down.
+        order: what depends on the vector and the ordered model explains, but this prediction does not.
+        remainder: what depends on the vector and neither explains.
     """
 
     total: float
@@ -77,13 +78,13 @@ class ResidualSplit:
     remainder: float
 
 
-def split_residual(measured: Floats, predicted: Floats, orders: Floats | None = None) -> ResidualSplit:
+def split_residual(measured: Floats, predicted: Floats, ordered: ResidualSplit | None = None) -> ResidualSplit:
     """Split the residual of repeated measurements.
 
     Args:
         measured: outputs in the working order, shape (vectors, repeats >= 2, columns).
         predicted: expected output of the model for each vector, shape (vectors, columns).
-        orders: outputs of the same vectors in other event orders, shape (vectors, orders >= 2, repeats >= 2, columns).
+        ordered: the split of the ordered model's prediction of the same outputs; None if this is it.
 
     The variances are unbiased: what trial noise and remainder leave in a mean is taken out of fixed pattern, order and
     remainder; a negative estimate is given as 0.
@@ -95,12 +96,14 @@ def split_residual(measured: Floats, predicted: Floats, orders: Floats | None = 
     per_column = means.mean(axis=0)
     spread = np.var(means, axis=0, ddof=1).mean() if vectors > 1 else noise / repeats
     fixed = np.mean(per_column**2) - spread / vectors
+    varying = max(float(spread - noise / repeats), 0.0)
+    unexplained = varying if ordered is None else min(varying, ordered.remainder**2)
     return ResidualSplit(
         total=float(np.sqrt(np.mean(residual**2))),
         fixed_pattern=_root(fixed),
         trial_noise=_root(noise),
-        order=order_spread(orders) if orders is not None else float("nan"),
-        remainder=_root(spread - noise / repeats),
+        order=_root(varying - unexplained),
+        remainder=_root(unexplained),
     )
 
 

@@ -8,6 +8,7 @@ A plug-in adds a format by an entry point in the group ``labctl.export`` that lo
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.metadata
 import tempfile
@@ -146,9 +147,10 @@ def _choose(target: Path, name: str | None) -> Format:
 
 def _failure(error: OSError, target: Path) -> LabctlError:
     why = error.strerror or str(error)
-    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+    if isinstance(error, PermissionError | NotADirectoryError | FileNotFoundError | FileExistsError):
         return BadInput(f"cannot write {target.name} to {target.parent} ({why}); choose another folder")
-    return LabctlError(f"{target} could not be written ({why}); check the free space of that disk")
+    hint = "; make room on that disk" if error.errno == errno.ENOSPC else ""
+    return LabctlError(f"{target} could not be written ({why}){hint}")
 
 
 def _load() -> tuple[tuple[Format, ...], tuple[BrokenPlugin, ...]]:

@@ -13,7 +13,7 @@ import labctl
 
 if __name__ == "__main__":
     with labctl.open_bench(sys.argv[1] if len(sys.argv) > 1 else None) as bench:
-        (run,) = labctl.sweep(bench, labctl.plans(bench, ["position"]))
+        (run,) = labctl.sweep(bench, ["position"])
 
     data = xr.open_dataset(run, engine="h5netcdf")  # the run file itself: no export is needed for xarray
     print(data["output"].dims, "of", data.attrs["run_id"])
@@ -25,5 +25,7 @@ if __name__ == "__main__":
         for file in labctl.export(run, target / f"position{suffix}", overwrite=True):
             print("wrote", file)
 
-    table = pd.read_parquet(target / "position.parquet")
-    print(table.head())
+    points = pd.read_parquet(target / "position.parquet")  # one row a point: what was swept
+    outputs = pd.read_parquet(target / "position.point-repeat-column.parquet")  # one row an output
+    table = outputs.merge(points, on="point")
+    print(table.groupby(["swept_row", "slot"])["output"].agg(["mean", "std", "count"]).head())

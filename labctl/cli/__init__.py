@@ -32,11 +32,18 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort, Cancelled):
         note(STOPPED)
         return EXIT_INTERRUPTED
+    except SystemError as error:
+        from models.kernels.cpu import interrupted
+
+        if not interrupted(error):
+            raise
+        note(STOPPED)
+        return EXIT_INTERRUPTED
     except LabctlError as error:
         note(f"labctl: {error}")
         return EXIT_FAILED
     except typer.TyperException as error:
-        sentence = getattr(error, "format_message", error.__str__)()
+        sentence = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
         note(f"labctl: {sentence.rstrip('.')}; `labctl --help` shows what there is")
         return EXIT_BAD_INPUT
     except BrokenPipeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 PIPE_WIDTH = 160
+LOG_EVERY_S = 2.0
 
 
 def say(text: str = "") -> None:
@@ -52,7 +54,7 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Listener]:
-    """A progress bar on stderr for a terminal, a line at each new step for a log file."""
+    """A progress bar on stderr for a terminal, a line every few seconds for a log file."""
     if not sys.stderr.isatty():
         yield _lines(title)
         return
@@ -70,13 +72,12 @@ def progress(title: str) -> Iterator[Listener]:
 
 
 def _lines(title: str) -> Listener:
-    last = ""
+    last = -LOG_EVERY_S
 
     def listener(fraction: float, message: str) -> None:
         nonlocal last
-        step = message.split(":", maxsplit=1)[0]
-        if step != last:
-            last = step
+        if time.monotonic() - last >= LOG_EVERY_S:
+            last = time.monotonic()
             note(f"[{100 * fraction:3.0f} %] {title}: {message}")
 
     return listener
@@ -89,5 +90,6 @@ def set_up_logging(verbose: bool) -> None:
         level=logging.DEBUG if verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    for quiet in ("matplotlib", "numba", "pyvisa", "asyncio", "PIL", "h5py"):
+    for quiet in ("matplotlib", "numba", "asyncio", "PIL", "h5py"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
+    logging.getLogger("pyvisa").setLevel(logging.ERROR)  # its warnings come again as our errors

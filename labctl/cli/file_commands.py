@@ -34,7 +34,8 @@ def runs(
         emit({"folder": catalogue.folder, "runs": entries})
         return
     if not entries:
-        say(f"No runs in {catalogue.folder} yet; `labctl sweep` or `labctl demo` makes some.")
+        wanted = f" of kind {kind}" if kind else ""
+        say(f"No runs{wanted} in {catalogue.folder}; `labctl sweep` or `labctl demo` makes some.")
         return
     rows = [
         [entry.run_id, entry.kind, entry.status, entry.board + (" (SIMULATED)" if entry.simulated else ""), entry.note]

@@ -65,13 +65,14 @@ def train(
     """
     from labctl.bench import open_bench, read_config
     from labctl.evaluating import calibration_for, calibration_record
-    from labctl.learning import choose_arms, prepare_speech, train_arms
+    from labctl.learning import choose_arms, prepare_speech, train_arms, usable_columns
 
     wanted = choose_arms(arms)
     config = read_config(bench)
     with progress("train") as listener, ExitStack() as resources:
         opened = resources.enter_context(open_bench(config)) if "board" in wanted else None
         record = calibration_for(calibration, opened) if opened else calibration_record(calibration, config.runs)
+        usable_columns(record)
         utterances = prepare_speech(speech, size=size, listener=part(listener, 0.0, 0.2))
         trained = train_arms(
             wanted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.errors import LabctlError
+from data.errors import BadInput
 from data.runfile import read_metadata
 
 
@@ -12,8 +12,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     """Write the page of a run; without ``out`` beside the run file.
 
     Raises:
-        BadInput: the file is no run, is damaged, or is of a kind without a report.
-        LabctlError: the page cannot be written.
+        BadInput: the file is no run or is damaged, or the page cannot be written.
     """
     from labctl.report import calibration_page, comparison_page, sweep_page
 
@@ -24,5 +23,5 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     try:
         target.write_text(page.html(), encoding="utf-8")
     except OSError as error:
-        raise LabctlError(f"cannot write the report {target}: {error.strerror}") from error
+        raise BadInput(f"cannot write the report {target}: {error.strerror}; choose another place with -o") from error
     return target

@@ -20,6 +20,7 @@ SHOWN = (
     ("tau_membrane_ns", "membrane time constant / µs", 1e-3),
     ("rail_low", "lower rail / codes", 1.0),
     ("rail_high", "upper rail / codes", 1.0),
+    ("tau_line_ns", "line time constant / ns", 1.0),
     ("line_limit", "line limit / charge", 1.0),
 )
 
@@ -91,7 +92,17 @@ def _histogram(record: CalibrationRecord) -> Figure:
 
 def _parameters(result: Page, record: CalibrationRecord) -> None:
     result.heading("Parameters of the ordered model")
-    names = [item for item in SHOWN if np.isfinite(getattr(record.ordered, item[0])[record.passes]).all()]
+    without_line = () if "line" in record.ordered.terms else ("tau_line_ns", "line_limit")
+    names = [
+        item
+        for item in SHOWN
+        if item[0] not in without_line and np.isfinite(getattr(record.ordered, item[0])[record.passes]).all()
+    ]
+    if not without_line:
+        result.text(
+            "Time constant and limit of the line describe one compression together and are strongly correlated: they "
+            "are effective values, drawn towards what all columns share."
+        )
     result.figure(_per_column(record, names), "Every column that passes, with one standard error.")
     result.figure(_curves(record), "Curves that all columns share, as the difference from the ideal, and row gains.")
 

@@ -17,7 +17,7 @@ PART_NAMES = {
     "total": "total",
     "fixed_pattern": "fixed pattern",
     "trial_noise": "trial noise",
-    "order": "spread over orders",
+    "order": "order",
     "remainder": "remainder",
 }
 
@@ -53,15 +53,19 @@ def _layers(result: Page, run: Run) -> None:
     result.text(
         "Every layer was given the activations that the board itself computed, so that errors of earlier layers do "
         "not add up. Fixed pattern is what stays for a column whatever is sent, trial noise is the spread between "
-        "repeats, the remainder depends on the vector; the spread over orders was measured by sending the same "
-        "vectors in other event orders."
+        "repeats. What is left depends on the vector: order is what the ordered model explains and this one does not, "
+        "the remainder is what neither explains. The squares of the parts add up to that of the total."
     )
     number = 1
     while f"layer{number}_residual" in run.variables:
         values = run.values(f"layer{number}_residual")
         rows = [[model, *(f"{values[i, j]:.2f}" for i in range(len(parts)))] for j, model in enumerate(models)]
         score = float(run.values(f"layer{number}_non_associativity"))
-        result.text(f"Layer {number}: spread over event orders is {score:.2f} times the spread over repeats.")
+        spread = float(run.values(f"layer{number}_order_spread"))
+        result.text(
+            f"Layer {number}: sending the same vectors in other event orders moves the outputs by {spread:.2f} codes, "
+            f"{score:.2f} times the trial noise."
+        )
         result.table([f"layer {number}, output codes", *(PART_NAMES[part] for part in parts)], rows)
         measured = run.values(f"layer{number}_measured")
         predicted = run.values(f"layer{number}_predicted")

@@ -113,7 +113,7 @@ def scatter_with_residuals(
             lower.plot(model, board - model, ".", ms=1.5, alpha=0.35, color=colour, rasterized=True)
             lower.axhline(0, color="#1b1f24", lw=0.8)
             spread = float(np.sqrt(np.mean((board - model) ** 2)))
-            upper.set_title(f"{name}: residual {spread:.2f} codes")
+            upper.set_title(f"{name}: residual of the mean {spread:.2f}", fontsize=8)
             lower.set_xlabel("predicted / output codes")
         grid[0, 0].set_ylabel("board / output codes")
         grid[1, 0].set_ylabel("residual")

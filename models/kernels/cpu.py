@@ -36,14 +36,14 @@ def parallel_kernels(threads: int | None = None) -> Iterator[None]:
         try:
             yield
         except SystemError as error:
-            if _interrupted(error):
+            if interrupted(error):
                 raise KeyboardInterrupt from error
             raise
         finally:
             set_num_threads(before)
 
 
-def _interrupted(error: BaseException | None) -> bool:
+def interrupted(error: BaseException | None) -> bool:
     """Whether Ctrl-C is behind an error: numba wraps it when it comes inside a compiled function."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__

@@ -154,7 +154,7 @@ def test_an_exception_is_how_the_run_ended(tmp_path: Path, error: BaseException,
     (path,) = tmp_path.iterdir()
     run = read_run(path)
     assert run.metadata.status == status
-    assert run.metadata.message == (str(error) or "KeyboardInterrupt")
+    assert run.metadata.message == (str(error) or "stopped with Ctrl-C")
     assert run.rows_done == 2, "rows written before the end count"
     np.testing.assert_array_equal(run.values("y"), [1, 2, 0])
 

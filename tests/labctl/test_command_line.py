@@ -16,7 +16,7 @@ import pytest
 from drivers import emulator
 from labctl.cli import run
 
-SMALL = "geometry=32x16"
+SMALL = "geometry=32x132"
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,7 @@ def test_a_calibration_is_listed_reported_and_exported(
     assert "EMU-000007" in Path(str(page)).read_text(encoding="utf-8")
     files = answer(capsys, "export", listed[0]["run_id"], str(tmp_path / "run.npz"), "--runs", runs)["files"]
     assert isinstance(files, list)
-    assert np.load(files[0])["output"].shape[2] == 16
+    assert np.load(files[0])["output"].shape[2] == 132
     assert "run.npz" in refusal(capsys, "export", listed[0]["run_id"], str(tmp_path / "run.npz"), "--runs", runs)
 
 

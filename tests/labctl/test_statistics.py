@@ -38,12 +38,16 @@ def test_each_part_of_a_residual_is_found_again() -> None:
     moved = truth[:, None, None, :] + rng.normal(0, 4.0, (vectors, orders, 1, columns))
     moved = moved + rng.normal(0, 1.5, (vectors, orders, repeats, columns))
 
-    split = split_residual(measured, predicted, moved)
+    split = split_residual(measured, predicted)
 
     assert split.trial_noise == pytest.approx(1.5, rel=0.02)
     assert split.fixed_pattern == pytest.approx(float(np.sqrt(np.mean(fixed**2))), rel=0.05)
     assert split.remainder == pytest.approx(2.0, rel=0.03)
-    assert split.order == pytest.approx(4.0, rel=0.03)
+    assert split.order == 0.0
+    assert order_spread(moved) == pytest.approx(4.0, rel=0.03)
+    blind = split_residual(measured, predicted + rng.normal(0, 3.0, predicted.shape), split)
+    assert blind.remainder == split.remainder
+    assert blind.order == pytest.approx(3.0, rel=0.05)
     parts = split.fixed_pattern**2 + split.trial_noise**2 + split.remainder**2
     assert split.total == pytest.approx(np.sqrt(parts), rel=0.02)
 
