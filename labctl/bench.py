@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import BadInput, Problems
-from data.values import Schedule
+from data.values import Geometry, Identity, Schedule
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
@@ -182,8 +182,30 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
         )
         schedule = config.schedule.value()
         schedule.check(board.geometry)
-        return Bench(config, board, config.runs, schedule, resources.pop_all())
-    raise AssertionError("unreachable")
+        bench = Bench(config, board, config.runs, schedule, resources.pop_all())
+    return bench
+
+
+def look_at_board(config: BenchConfig) -> tuple[Identity, Geometry]:
+    """Who is at the end of the link, and its array: only asked, neither taken control of nor switched on.
+
+    Raises:
+        BadInput: there is no board, or it is another one.
+    """
+    from drivers.discovery import discover
+
+    with ExitStack() as resources:
+        address = config.board.address
+        if address == EMULATED:
+            address = _start_emulator(config.board.emulator, resources)
+        (found,) = discover((address,), serial_ports=False, timeout_s=config.board.timeout_s)
+        wanted = config.board.serial_number
+        if found.identity is None or found.geometry is None:
+            raise BadInput(found.reason)
+        if wanted is not None and found.identity.serial_number != wanted:
+            raise BadInput(f"the board at {address} is {found.identity.serial_number}, not {wanted}; check the cable")
+        seen = found.identity, found.geometry
+    return seen
 
 
 def _start_emulator(config: EmulatorConfig, resources: ExitStack) -> str:

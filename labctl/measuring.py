@@ -16,7 +16,7 @@ from data.metadata import RunMetadata
 from data.runfile import read_metadata
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
-from data.values import Schedule
+from data.values import Geometry, Schedule
 from labctl.engine import run_plan
 from labctl.progress import Listener, Stop, never, part, silent
 
@@ -42,7 +42,19 @@ def plans(
     Raises:
         BadInput: an unknown kind or budget; the sentence names the known ones.
     """
-    found = standard_plans(bench.board.geometry, bench.schedule, seed=seed, budget=budget)
+    return plans_for(bench.board.geometry, bench.schedule, kinds, budget=budget, seed=seed)
+
+
+def plans_for(
+    geometry: Geometry,
+    schedule: Schedule,
+    kinds: Iterable[str] | None = None,
+    *,
+    budget: Budget = "quick",
+    seed: int = 0,
+) -> tuple[SweepPlan, ...]:
+    """The standard sweeps for an array and a working schedule; as :func:`plans`, without a board."""
+    found = standard_plans(geometry, schedule, seed=seed, budget=budget)
     known = tuple(dict.fromkeys(plan.kind for plan in found))
     wanted = tuple(kinds or known)
     unknown = [kind for kind in wanted if kind not in known]

@@ -81,23 +81,28 @@ def sweep(
     Kinds: baseline, single-row, position, permutations, timing, random, held-out.
     """
     from labctl import measuring
-    from labctl.bench import open_bench
+    from labctl.bench import look_at_board, open_bench, read_config
 
-    with open_bench(bench) as opened:
-        plans = measuring.plans(opened, kinds=kinds, budget=budget, seed=seed)
+    config = read_config(bench)
+    if dry_run:
+        identity, geometry = look_at_board(config)
+        plans = measuring.plans_for(geometry, config.schedule.value(), kinds, budget=budget, seed=seed)
         files: list[Path | None] = [None] * len(plans)
-        if not dry_run:
+    else:
+        with open_bench(config) as opened:
+            identity = opened.board.identity
+            plans = measuring.plans(opened, kinds=kinds, budget=budget, seed=seed)
             with progress("sweep") as listener:
-                files = list(measuring.sweep(opened, plans, listener=listener))
+                files = list(measuring.sweep(opened, plans, seed=seed, listener=listener))
     rows = [
         {"kind": plan.kind, "points": plan.points, "repeats": plan.repeats, "vectors": plan.vectors, "file": file}
         for plan, file in zip(plans, files, strict=True)
     ]
     if as_json:
-        emit({"board": opened.board.identity, "sweeps": rows})
+        emit({"board": identity, "sweeps": rows})
         return
     shown = [[str(row["kind"]), str(row["points"]), str(row["repeats"]), str(row["file"] or "")] for row in rows]
-    table(f"Sweeps of {opened.board.identity}", ["kind", "points", "repeats", "file"], shown)
+    table(f"Sweeps of {identity}", ["kind", "points", "repeats", "file"], shown)
 
 
 def gui() -> None:

@@ -45,7 +45,11 @@ def page(path: Path) -> Page:
         result.heading("Over the coordinates")
         names = varied[:MOST_COORDINATES]
         figure = _over_coordinates(sweep, outputs, names)
-        result.figure(figure, "Magnitude of the outputs: median over columns, and the range of half the columns.")
+        result.figure(
+            figure,
+            "Mean over columns, each with the sign of its mean output; bars are the standard error of the change from "
+            "the first point.",
+        )
     return result
 
 
@@ -65,19 +69,23 @@ def _image(outputs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Figure
 def _over_coordinates(
     sweep: SweepData, outputs: np.ndarray[tuple[int, ...], np.dtype[np.float64]], names: list[str]
 ) -> Figure:
-    means = np.abs(outputs.mean(axis=1))
+    means = outputs.mean(axis=1)
+    means *= np.sign(means.mean(axis=0))
     with plots.drawing(9.0, 3.0) as figure:
         for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names), sharey=True)), names, strict=True):
             coordinate = sweep.plan.coordinates[name]
             values = np.asarray(coordinate.values[: sweep.measured], dtype=np.float64)
             levels = np.unique(values)
-            grouped = [np.median(means[values == level], axis=0) for level in levels]
-            middle = np.array([np.median(group) for group in grouped])
-            low, high = (np.array([np.quantile(group, q) for group in grouped]) for q in (0.25, 0.75))
-            axes.errorbar(
-                levels, middle, [middle - low, high - middle], fmt="o", ms=3, lw=0.8, color=plots.COLOURS["board"]
-            )
+            grouped = [means[values == level].mean(axis=0) for level in levels]
+            middle = np.array([group.mean() for group in grouped])
+            error = np.array([_error(group - grouped[0]) for group in grouped])
+            axes.errorbar(levels, middle, error, fmt="o", ms=3, lw=0.8, color=plots.COLOURS["board"])
             unit = "" if coordinate.unit == "1" else f" / {coordinate.unit}"
             axes.set_xlabel(f"{coordinate.long_name}{unit}", fontsize=8)
-        figure.supylabel("|output| / codes", fontsize=9)
+        figure.supylabel("output x sign of the column / codes", fontsize=9)
     return figure
+
+
+def _error(change: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """Standard error of the mean change over columns."""
+    return float(change.std() / np.sqrt(len(change)))
