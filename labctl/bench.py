@@ -173,7 +173,8 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
         config.runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"cannot make the folder {config.runs} for runs: {error.strerror}; choose another") from error
-    with ExitStack() as resources:
+    resources = ExitStack()
+    try:
         address = config.board.address
         if address == EMULATED:
             address = _start_emulator(config.board.emulator, resources)
@@ -182,8 +183,10 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
         )
         schedule = config.schedule.value()
         schedule.check(board.geometry)
-        bench = Bench(config, board, config.runs, schedule, resources.pop_all())
-    return bench
+        return Bench(config, board, config.runs, schedule, resources)
+    except BaseException:
+        resources.close()
+        raise
 
 
 def look_at_board(config: BenchConfig) -> tuple[Identity, Geometry]:
@@ -194,18 +197,20 @@ def look_at_board(config: BenchConfig) -> tuple[Identity, Geometry]:
     """
     from drivers.discovery import discover
 
-    with ExitStack() as resources:
+    resources = ExitStack()
+    try:
         address = config.board.address
         if address == EMULATED:
             address = _start_emulator(config.board.emulator, resources)
         (found,) = discover((address,), serial_ports=False, timeout_s=config.board.timeout_s)
-        wanted = config.board.serial_number
-        if found.identity is None or found.geometry is None:
-            raise BadInput(found.reason)
-        if wanted is not None and found.identity.serial_number != wanted:
-            raise BadInput(f"the board at {address} is {found.identity.serial_number}, not {wanted}; check the cable")
-        seen = found.identity, found.geometry
-    return seen
+    finally:
+        resources.close()
+    if found.identity is None or found.geometry is None:
+        raise BadInput(found.reason)
+    wanted = config.board.serial_number
+    if wanted is not None and found.identity.serial_number != wanted:
+        raise BadInput(f"the board at {address} is {found.identity.serial_number}, not {wanted}; check the cable")
+    return found.identity, found.geometry
 
 
 def _start_emulator(config: EmulatorConfig, resources: ExitStack) -> str:
