@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import Schedule
+from models.kernels.layout import aligned, filled
 from models.parameters import ChipParameters, Floats
 
 _LARGEST_LIMIT = 1e9
@@ -62,6 +64,18 @@ class Coefficients:
             limit=np.clip(limit, _SMALLEST_LIMIT, _LARGEST_LIMIT),
             uses_line=line,
         )
+
+    @cached_property
+    def packed(self) -> NDArray[np.float32]:
+        """Decay, low, high and settle as the compiled walks take them, shape (4, columns filled up to whole tiles).
+
+        Columns that are none have rails that are never reached.
+        """
+        low, high = filled(self.low.astype(np.float32), -np.inf), filled(self.high.astype(np.float32), np.inf)
+        decay, settle = filled(self.decay.astype(np.float32)), filled(self.settle.astype(np.float32))
+        result = aligned(4, len(decay))
+        result[:] = decay, low, high, settle
+        return result
 
     def as_float32(self) -> tuple[NDArray[np.float32], ...]:
         """Decay, low, high, settle, line, limit and line_settle, as the compiled walks take them."""

@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from data.values import Activations, Schedule, Weights, check_activations, check_weights
 from models.kernels.coefficients import Coefficients, input_charges, weight_charges
 from models.kernels.events import list_events
-from models.kernels.walks import walk, walk_line
+from models.kernels.gradients import input_gradient, weight_gradient
+from models.kernels.layout import aligned, back_in_place, filled, in_order
+from models.kernels.line_gradients import input_gradient_line, weight_gradient_line
+from models.kernels.line_walks import walk_line
+from models.kernels.walks import walk
 from models.parameters import ChipParameters
 
 _KERNELS: Final = threading.Lock()
@@ -84,20 +88,99 @@ def _ordered(
     schedule: Schedule,
     out: NDArray[np.float32],
 ) -> None:
-    order = schedule.order_array(parameters.geometry.rows)
     sent = input_charges(activations, parameters).astype(np.float32)
     folded = (charges * parameters.gain).astype(np.float32)
-    factors = Coefficients.of(parameters, schedule)
-    decay, low, high, settle, line, limit, line_settle = factors.as_float32()
-    # A block axis of one: the walks take many blocks at once, for training.
-    voltage = out[:, None]
+    voltages(sent[:, None], folded[None], Coefficients.of(parameters, schedule), schedule, out[:, None])
+
+
+def voltages(
+    charges: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    coefficients: Coefficients,
+    schedule: Schedule,
+    out: NDArray[np.float32],
+    last: NDArray[np.float32] | None = None,
+) -> None:
+    """Membrane voltages after settling, by compiled walks.
+
+    Args:
+        charges: input charges, contiguous, shape (vectors, blocks, rows).
+        weights: output codes for each unit of charge, contiguous, shape (blocks, rows, columns).
+        coefficients: what a slot does to line and membrane.
+        schedule: how the vectors are sent.
+        out: becomes the voltages, contiguous, shape (vectors, blocks, columns).
+        last: becomes how many slots, over all sends, had been taken when one clipped last; 0 where none did.
+    """
+    if coefficients.uses_line:
+        decay, low, high, settle, line, limit, line_settle = coefficients.as_float32()
+        marks = np.empty(out.shape, np.int32)
+        with parallel_kernels():
+            events, counts = event_lists(charges, schedule)
+            job = (charges, weights, events, counts, schedule.sends)
+            walk_line(*job, decay, low, high, settle, line, limit, line_settle, out, marks, np.empty_like(out))
+        if last is not None:
+            last[:] = marks
+        return
+    x, w = in_order(charges, schedule, 2), filled(in_order(weights, schedule, 1))
     with parallel_kernels():
-        events, counts = list_events(activations > 0, order, schedule.skip_zeros)
-        job = (sent[:, None], folded[None], events[:, None], counts[:, None], schedule.sends)
-        if factors.uses_line:
-            last, on_line = np.empty(voltage.shape, np.int32), np.empty_like(voltage)
-            walk_line(*job, decay, low, high, settle, line, limit, line_settle, voltage, last, on_line)
-        else:
-            walk(*job, decay, low, high, voltage)
-    if not factors.uses_line:
-        np.clip(out * settle, low, high, out=out)
+        marks = out if last is None else last
+        walk(x, w, schedule.skip_zeros, schedule.sends, coefficients.packed, last is not None, out, marks)
+
+
+def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """Event lists of every vector and block, shapes (vectors, blocks, rows) and (vectors, blocks)."""
+    vectors, blocks, rows = charges.shape
+    active = (charges != 0).reshape(vectors * blocks, rows)
+    events, counts = list_events(active, schedule.order_array(rows), schedule.skip_zeros)
+    return events.reshape(vectors, blocks, rows), counts.reshape(vectors, blocks)
+
+
+def gradients(
+    charges: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    coefficients: Coefficients,
+    schedule: Schedule,
+    last: NDArray[np.float32],
+    grad: NDArray[np.float32],
+    wanted: tuple[bool, bool],
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Gradients of charges and weights, those of them that are wanted, from the gradient of :func:`voltages`."""
+    grad_x = grad_w = None
+    if coefficients.uses_line:
+        return _gradients_line(charges, weights, coefficients, schedule, last, grad, wanted)
+    x = in_order(charges, schedule, 2)
+    job = (schedule.skip_zeros, schedule.sends, coefficients.packed, last, grad)
+    with parallel_kernels():
+        if wanted[1]:
+            columns = weights.shape[2]
+            padded = aligned(*weights.shape[:2], coefficients.packed.shape[1])
+            weight_gradient(x, *job, padded)
+            grad_w = np.ascontiguousarray(back_in_place(padded, schedule, 1)[:, :, :columns])
+        if wanted[0]:
+            grad_x = np.empty_like(x)
+            input_gradient(x, filled(in_order(weights, schedule, 1)), *job, grad_x)
+            grad_x = back_in_place(grad_x, schedule, 2)
+    return grad_x, grad_w
+
+
+def _gradients_line(
+    x: NDArray[np.float32],
+    w: NDArray[np.float32],
+    coefficients: Coefficients,
+    schedule: Schedule,
+    last: NDArray[np.float32],
+    grad: NDArray[np.float32],
+    wanted: tuple[bool, bool],
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    decay, _, _, settle, line, limit, line_settle = coefficients.as_float32()
+    factors = np.stack([decay, settle, line, limit, line_settle])
+    grad_x = np.empty_like(x) if wanted[0] else None
+    grad_w = np.empty_like(w) if wanted[1] else None
+    with parallel_kernels():
+        events, counts = event_lists(x, schedule)
+        job = (x, w, events, counts, schedule.sends, factors, last.astype(np.int32), grad)
+        if grad_w is not None:
+            weight_gradient_line(*job, grad_w)
+        if grad_x is not None:
+            input_gradient_line(*job, grad_x)
+    return grad_x, grad_w

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.gradients import FLAGS, WIDTH
-from models.kernels.walks import Array, Index, Rows, saturate
+from models.kernels.line_walks import FLAGS, Array, Index, Rows, saturate
+
+WIDTH = 64
 
 
 @njit(cache=True, nogil=True, fastmath=FLAGS)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from data import BadInput, Geometry, Schedule
 from models.kernels import membrane, membrane_reference
-from models.kernels.walks import saturate
+from models.kernels.line_walks import saturate
 from models.parameters import TERMS, ChipParameters
 from tests.models.chips import SMALL, random_chip, random_codes
 
