@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 import numba
@@ -87,7 +88,7 @@ def operands(shape: Shape, seed: int = 0) -> Operands:
     charges = np.zeros((shape.vectors, shape.blocks, rows), np.float32)
     blocks = np.zeros((shape.blocks, rows, shape.outputs), np.float32)
     edges = np.linspace(0, shape.inputs, shape.blocks + 1).astype(int)
-    for block, (first, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for block, (first, stop) in enumerate(pairwise(edges)):
         charges[:, block, : stop - first] = codes[:, first:stop]
         blocks[block, : stop - first] = weights[first:stop]
     return Operands(
@@ -124,7 +125,7 @@ def measure(threads: int | None = None, rounds: int = ROUNDS) -> list[Figure]:
     Raises:
         BadInput: fewer than one thread or round, or more threads than there are cores.
     """
-    most = numba.config.NUMBA_NUM_THREADS
+    most = numba.get_num_threads()
     threads = min(torch.get_num_threads(), most) if threads is None else threads
     if not 1 <= threads <= most or rounds < 1:
         raise BadInput(f"threads must be 1 to {most} and rounds at least 1; they are {threads} and {rounds}")
@@ -206,7 +207,7 @@ def _training(given: Operands, factors: Coefficients, schedule: Schedule) -> Wor
 
 
 def _torch_loop(given: Operands, factors: Coefficients) -> Work:
-    """Leak and rails, row by row for all vectors at once: what is written first in torch. One send, zeros not skipped."""
+    """Leak and rails, row by row for all vectors at once: the loop written first. One send, no zero skipped."""
     decay, low, high = (torch.from_numpy(f.astype(np.float32)) for f in (factors.decay, factors.low, factors.high))
 
     def work() -> Tensor:
@@ -237,7 +238,7 @@ def mock_multiply(inputs: Tensor, weights: Tensor, gain: float, sends: int, nois
 
 
 def _lightning(given: Operands) -> Work:
-    """The same layer in aihwkit-lightning with 8-bit converters at both ends and a learned input range."""
+    """The same layer in aihwkit-lightning with 8-bit converters at both ends and a fixed input range."""
     layers = importlib.import_module(f"{LIGHTNING}.nn")
     configs = importlib.import_module(f"{LIGHTNING}.simulator.configs")
     config = configs.TorchInferenceRPUConfig()

@@ -74,8 +74,9 @@ class _OrderedMultiply(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        x, w, coefficients, schedule, last = ctx.job
         wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
-        grad_x, grad_w = gradients(*ctx.job, grad.contiguous().numpy(), wanted)
+        grad_x, grad_w = gradients(x, w, coefficients, schedule, last, grad.contiguous().numpy(), wanted)
         return _tensor(grad_x), _tensor(grad_w), None, None
 
 

@@ -16,7 +16,7 @@ from models.kernels.coefficients import Coefficients, input_charges, weight_char
 from models.kernels.events import list_events
 from models.kernels.gradients import input_gradient, weight_gradient
 from models.kernels.layout import aligned, back_in_place, filled, in_order
-from models.kernels.line_gradients import input_gradient_line, weight_gradient_line
+from models.kernels.line_gradients import PARTS, line_gradients
 from models.kernels.line_walks import walk_line
 from models.kernels.walks import walk
 from models.parameters import ChipParameters
@@ -111,20 +111,12 @@ def voltages(
         out: becomes the voltages, contiguous, shape (vectors, blocks, columns).
         last: becomes how many slots, over all sends, had been taken when one clipped last; 0 where none did.
     """
-    if coefficients.uses_line:
-        decay, low, high, settle, line, limit, line_settle = coefficients.as_float32()
-        marks = np.empty(out.shape, np.int32)
-        with parallel_kernels():
-            events, counts = event_lists(charges, schedule)
-            job = (charges, weights, events, counts, schedule.sends)
-            walk_line(*job, decay, low, high, settle, line, limit, line_settle, out, marks, np.empty_like(out))
-        if last is not None:
-            last[:] = marks
-        return
-    x, w = in_order(charges, schedule, 2), filled(in_order(weights, schedule, 1))
+    x = np.ascontiguousarray(in_order(charges, schedule, 2))
+    w = filled(in_order(weights, schedule, 1))
+    forward = walk_line if coefficients.uses_line else walk
+    marks = out if last is None else last
     with parallel_kernels():
-        marks = out if last is None else last
-        walk(x, w, schedule.skip_zeros, schedule.sends, coefficients.packed, last is not None, out, marks)
+        forward(x, w, schedule.skip_zeros, schedule.sends, coefficients.packed, last is not None, out, marks)
 
 
 def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
@@ -145,42 +137,23 @@ def gradients(
     wanted: tuple[bool, bool],
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
     """Gradients of charges and weights, those of them that are wanted, from the gradient of :func:`voltages`."""
-    grad_x = grad_w = None
-    if coefficients.uses_line:
-        return _gradients_line(charges, weights, coefficients, schedule, last, grad, wanted)
-    x = in_order(charges, schedule, 2)
+    x = np.ascontiguousarray(in_order(charges, schedule, 2))
+    w = filled(in_order(weights, schedule, 1))
     job = (schedule.skip_zeros, schedule.sends, coefficients.packed, last, grad)
+    # Where both come from one walk, or are not wanted, the array is there all the same.
+    grad_x, grad_w = np.empty_like(x), aligned(*w.shape)
     with parallel_kernels():
-        if wanted[1]:
-            columns = weights.shape[2]
-            padded = aligned(*weights.shape[:2], coefficients.packed.shape[1])
-            weight_gradient(x, *job, padded)
-            grad_w = np.ascontiguousarray(back_in_place(padded, schedule, 1)[:, :, :columns])
-        if wanted[0]:
-            grad_x = np.empty_like(x)
-            input_gradient(x, filled(in_order(weights, schedule, 1)), *job, grad_x)
-            grad_x = back_in_place(grad_x, schedule, 2)
-    return grad_x, grad_w
-
-
-def _gradients_line(
-    x: NDArray[np.float32],
-    w: NDArray[np.float32],
-    coefficients: Coefficients,
-    schedule: Schedule,
-    last: NDArray[np.float32],
-    grad: NDArray[np.float32],
-    wanted: tuple[bool, bool],
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    decay, _, _, settle, line, limit, line_settle = coefficients.as_float32()
-    factors = np.stack([decay, settle, line, limit, line_settle])
-    grad_x = np.empty_like(x) if wanted[0] else None
-    grad_w = np.empty_like(w) if wanted[1] else None
-    with parallel_kernels():
-        events, counts = event_lists(x, schedule)
-        job = (x, w, events, counts, schedule.sends, factors, last.astype(np.int32), grad)
-        if grad_w is not None:
-            weight_gradient_line(*job, grad_w)
-        if grad_x is not None:
-            input_gradient_line(*job, grad_x)
-    return grad_x, grad_w
+        if coefficients.uses_line:
+            parts = aligned(PARTS, *w.shape)
+            line_gradients(x, w, *job, parts, grad_x)
+            np.sum(parts, axis=0, out=grad_w)
+        else:
+            if wanted[1]:
+                weight_gradient(x, *job, grad_w)
+            if wanted[0]:
+                input_gradient(x, w, *job, grad_x)
+    columns = weights.shape[2]
+    return (
+        back_in_place(grad_x, schedule, 2) if wanted[0] else None,
+        np.ascontiguousarray(back_in_place(grad_w, schedule, 1)[:, :, :columns]) if wanted[1] else None,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -22,9 +23,15 @@ _INTEGERS: Final = ir.VectorType(ir.IntType(32), CHUNK)
 _BITS: Final = ir.IntType(CHUNK)
 
 
+def _operation(declare: Callable[..., Any]) -> Any:
+    """A compiled operation, which is called with fewer arguments than its declaration takes."""
+    return intrinsic(declare)
+
+
 def _call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+    find: Any = cgutils.get_or_insert_function
+    return builder.call(find(builder.module, kind, name), arguments)
 
 
 def _splat(builder: Any, scalar: Any) -> Any:
@@ -37,7 +44,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
     return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
 
 
-@intrinsic
+@_operation
 def _compress(
     typing: Any,
     charges: Any,
@@ -134,7 +141,7 @@ def bound_chunks(moves: Floats, count: int, bounds: Floats) -> None:
         bounds[chunk] = _sum(moves, chunk * CHUNK) * np.float32(1.00001)
 
 
-@intrinsic
+@_operation
 def _sum(typing: Any, array: Any, index: Any) -> Any:
     """Sum of the magnitudes of a chunk of values from ``index`` on, halves onto each other."""
 

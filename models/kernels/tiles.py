@@ -13,7 +13,7 @@ from typing import Any, Final
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.datamodel import PrimitiveModel
+from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
 WIDTH: Final = 128
@@ -25,7 +25,7 @@ _LANES: Final = ir.VectorType(ir.IntType(32), WIDTH)
 _BITS: Final = ir.IntType(WIDTH)
 
 
-class _Tile(types.Type):  # type: ignore[misc]
+class _Tile(types.Type):
     """The type of a tile within compiled functions."""
 
     def __init__(self) -> None:
@@ -33,12 +33,21 @@ class _Tile(types.Type):  # type: ignore[misc]
 
 
 @register_model(_Tile)
-class _TileModel(PrimitiveModel):  # type: ignore[misc]
+class _TileModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
 
-_TILE: Final = _Tile()
+_TILE: Final[Any] = _Tile()
+
+
+Tile = Any
+"""A tile in signatures; the compiler knows it as its own type."""
+
+
+def _operation(declare: Callable[..., Any]) -> Any:
+    """A compiled operation, which is called with fewer arguments than its declaration takes."""
+    return intrinsic(declare)
 
 
 def _splat(builder: Any, scalar: Any, kind: Any = _VECTOR) -> Any:
@@ -49,7 +58,8 @@ def _splat(builder: Any, scalar: Any, kind: Any = _VECTOR) -> Any:
 
 def _call(builder: Any, name: str, result: Any, arguments: Any) -> Any:
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+    find: Any = cgutils.get_or_insert_function
+    return builder.call(find(builder.module, kind, name), arguments)
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -70,10 +80,10 @@ def _elementwise(arguments: int, emit: Callable[[Any, Any], Any]) -> Any:
         return emit(builder, values)
 
     if arguments == 1:
-        return intrinsic(lambda typing, a: (_TILE(_TILE), codegen))
+        return _operation(lambda typing, a: (_TILE(_TILE), codegen))
     if arguments == 2:
-        return intrinsic(lambda typing, a, b: (_TILE(_TILE, _TILE), codegen))
-    return intrinsic(lambda typing, a, b, c: (_TILE(_TILE, _TILE, _TILE), codegen))
+        return _operation(lambda typing, a, b: (_TILE(_TILE, _TILE), codegen))
+    return _operation(lambda typing, a, b, c: (_TILE(_TILE, _TILE, _TILE), codegen))
 
 
 def _choose(sign: str) -> Callable[[Any, Any], Any]:
@@ -90,7 +100,7 @@ larger = _elementwise(2, _choose(">"))
 magnitude = _elementwise(1, lambda builder, v: _call(builder, f"llvm.fabs.v{WIDTH}f32", _VECTOR, v))
 
 
-@intrinsic
+@_operation
 def load(typing: Any, array: Any, index: Any) -> Any:
     """``WIDTH`` values of a contiguous float32 array from ``index`` on."""
 
@@ -102,7 +112,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     return _TILE(array, types.intp), codegen
 
 
-@intrinsic
+@_operation
 def load_first(typing: Any, array: Any, index: Any, count: Any) -> Any:
     """As :func:`load`, but only the first ``count`` values; zeros after them."""
 
@@ -115,7 +125,7 @@ def load_first(typing: Any, array: Any, index: Any, count: Any) -> Any:
     return _TILE(array, types.intp, types.intp), codegen
 
 
-@intrinsic
+@_operation
 def store(typing: Any, array: Any, index: Any, tile: Any) -> Any:
     """Write a tile to a contiguous float32 array from ``index`` on."""
 
@@ -127,7 +137,7 @@ def store(typing: Any, array: Any, index: Any, tile: Any) -> Any:
     return types.void(array, types.intp, _TILE), codegen
 
 
-@intrinsic
+@_operation
 def store_first(typing: Any, array: Any, index: Any, tile: Any, count: Any) -> Any:
     """As :func:`store`, but only the first ``count`` values."""
 
@@ -141,7 +151,7 @@ def store_first(typing: Any, array: Any, index: Any, tile: Any, count: Any) -> A
     return types.void(array, types.intp, _TILE, types.intp), codegen
 
 
-@intrinsic
+@_operation
 def splat(typing: Any, scalar: Any) -> Any:
     """A tile that holds ``scalar`` in every column."""
 
@@ -151,7 +161,7 @@ def splat(typing: Any, scalar: Any) -> Any:
     return _TILE(types.float32), codegen
 
 
-@intrinsic
+@_operation
 def any_above(typing: Any, a: Any, b: Any) -> Any:
     """Whether ``a > b`` in any column."""
 
@@ -162,7 +172,7 @@ def any_above(typing: Any, a: Any, b: Any) -> Any:
     return types.boolean(_TILE, _TILE), codegen
 
 
-@intrinsic
+@_operation
 def where_differs(typing: Any, a: Any, b: Any, there: Any, elsewhere: Any) -> Any:
     """``there`` in the columns where ``a`` and ``b`` differ, ``elsewhere`` in the others."""
 
@@ -172,7 +182,7 @@ def where_differs(typing: Any, a: Any, b: Any, there: Any, elsewhere: Any) -> An
     return _TILE(_TILE, _TILE, _TILE, _TILE), codegen
 
 
-@intrinsic
+@_operation
 def where_above(typing: Any, a: Any, b: Any, there: Any) -> Any:
     """``there`` in the columns where ``a > b``, 0 in the others."""
 
@@ -183,7 +193,7 @@ def where_above(typing: Any, a: Any, b: Any, there: Any) -> Any:
     return _TILE(_TILE, _TILE, _TILE), codegen
 
 
-@intrinsic
+@_operation
 def total(typing: Any, tile: Any) -> Any:
     """The sum over all columns, in a fixed sequence: halves onto each other."""
 

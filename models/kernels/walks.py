@@ -1,9 +1,9 @@
 """Compiled walk through the events of a batch, forward: leak and rails, a tile of columns at a time.
 
 Arrays, for B vectors, N blocks, R rows and C columns: ``charges`` (B, N, R), and, with columns filled up to P, whole
-tiles of them (:mod:`models.kernels.layout`), ``weights`` (N, R, P) with the gain folded in and ``factors`` (4, P): decay
-of a slot, low, high and decay of the settle time. Rows send in ascending order. Every vector is computed alone, so
-results depend neither on the number of threads nor on the batch.
+tiles of them (:mod:`models.kernels.layout`), ``weights`` (N, R, P) with the gain folded in and ``factors`` (4, P):
+decay of a slot, low, high and decay of the settle time. Rows send in ascending order. Every vector is computed alone,
+so results depend neither on the number of threads nor on the batch.
 
 Clipping costs as much as everything else, so it is left out wherever it can do nothing: before each chunk of slots the
 voltage is compared with the rails less the farthest that the chunk can move it, and all further sends are one geometric
@@ -201,8 +201,8 @@ def walk(
 ) -> None:
     """The voltage after settling into ``out`` (B, N, C).
 
-    Where ``marking``, ``last`` (B, N, C) becomes how many slots (over all sends) had been taken when one clipped last, 0 where
-    none did.
+    Where ``marking``, ``last`` (B, N, C) becomes how many slots (over all sends) had been taken when one clipped last,
+    0 where none did.
     """
     vectors, blocks, size = charges.shape
     columns, stride = out.shape[2], weights.shape[2]
