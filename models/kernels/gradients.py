@@ -24,7 +24,7 @@ from models.kernels.tiles import (
     total,
     where_above,
 )
-from models.kernels.walks import GROUP, Array, Rows, take_tile
+from models.kernels.walks import GROUP, Array, Rows, decay_over, take_tile
 
 
 @njit(cache=True, nogil=True)
@@ -43,9 +43,7 @@ def _start(
         store(state, 0, top)
         return True
     if sends > 1:
-        decay, power, series = load(factors, 0), splat(np.float32(1)), splat(np.float32(1))
-        for _ in range(count):
-            power = multiply(power, decay)
+        power, series = decay_over(count, factors), splat(np.float32(1))
         for _ in range(sends - 1):
             series = fused(series, power, splat(np.float32(1)))
         top = multiply(top, series)

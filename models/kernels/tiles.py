@@ -28,9 +28,6 @@ _BITS: Final = ir.IntType(WIDTH)
 class _Tile(types.Type):
     """The type of a tile within compiled functions."""
 
-    def __init__(self) -> None:
-        super().__init__(name=f"Tile{WIDTH}")
-
 
 @register_model(_Tile)
 class _TileModel(PrimitiveModel):
@@ -38,7 +35,7 @@ class _TileModel(PrimitiveModel):
         super().__init__(manager, kind, _VECTOR)
 
 
-_TILE: Final[Any] = _Tile()
+_TILE: Final[Any] = _Tile(f"Tile{WIDTH}")
 
 
 Tile = Any
@@ -205,6 +202,23 @@ def total(typing: Any, tile: Any) -> Any:
             low = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width))))
             high = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width, 2 * width))))
             rest = builder.fadd(low, high)
+        return builder.extract_element(rest, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(_TILE), codegen
+
+
+@_operation
+def least(typing: Any, tile: Any) -> Any:
+    """The smallest value of all columns."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        rest, width = values[0], WIDTH
+        while width > 1:
+            width //= 2
+            kind = ir.VectorType(ir.IntType(32), width)
+            low = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width))))
+            high = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width, 2 * width))))
+            rest = builder.select(builder.fcmp_ordered("<", low, high), low, high)
         return builder.extract_element(rest, ir.Constant(ir.IntType(32), 0))
 
     return types.float32(_TILE), codegen

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks
 from models.kernels.tiles import (
     WIDTH,
+    Tile,
     add,
     any_above,
     fused,
     larger,
+    least,
     load,
     magnitude,
     multiply,
@@ -109,11 +111,16 @@ def marking_chunk(
 
 
 @njit(cache=True, nogil=True)
-def _fits(state: Array, bound: np.float32, room: Array) -> bool:
-    """Whether voltages stay within ``room`` of 0 if moved by ``bound``; keeps how far they may have come."""
-    reach = add(magnitude(load(state, 0)), splat(bound))
-    store(state, 2 * WIDTH, larger(load(state, 2 * WIDTH), reach))
-    return not any_above(reach, load(room, 0))
+def _free_until(state: Array, bounds: Array, first: int, count: int, room: Array) -> int:
+    """The slot up to which, from slot ``first`` on, no voltage can leave ``room``; keeps how far they may come."""
+    size = magnitude(load(state, 0))
+    margin = least(subtract(load(room, 0), size))
+    stop, moved = first, np.float32(0)
+    while stop < count and moved + bounds[stop // CHUNK] <= margin:
+        moved += bounds[stop // CHUNK]
+        stop += CHUNK
+    store(state, 2 * WIDTH, larger(load(state, 2 * WIDTH), add(size, splat(moved))))
+    return min(stop, count)
 
 
 @njit(cache=True, nogil=True)
@@ -124,11 +131,21 @@ def _sends_fit(state: Array, sends: int, room: Array) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def decay_over(count: int, factors: Array) -> Tile:
+    """The decay over ``count`` slots, by squaring."""
+    square, power = load(factors, 0), splat(np.float32(1))
+    while count > 0:
+        if count & 1:
+            power = multiply(power, square)
+        square = multiply(square, square)
+        count >>= 1
+    return power
+
+
+@njit(cache=True, nogil=True)
 def _add_sends(state: Array, sends: int, count: int, factors: Array) -> None:
     """All sends after the first: what it left, decayed by ``count`` slots and sent again, each time."""
-    decay, once, voltage, power = load(factors, 0), load(state, 0), load(state, 0), splat(np.float32(1))
-    for _ in range(count):
-        power = multiply(power, decay)
+    power, once, voltage = decay_over(count, factors), load(state, 0), load(state, 0)
     for _ in range(sends - 1):
         voltage = fused(voltage, power, once)
     store(state, 0, voltage)
@@ -155,16 +172,19 @@ def _walk_tile(
     store(state, 2 * WIDTH, splat(np.float32(0)))
     for send in range(sends):
         free = True
-        for first in range(0, count, CHUNK):
-            stop = min(first + CHUNK, count)
-            if _fits(state, bounds[first // CHUNK], room):
+        first = 0
+        while first < count:
+            stop = _free_until(state, bounds, first, count, room)
+            if stop > first:
                 free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
-                continue
-            free = False
-            if marking:
-                marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
             else:
-                clipping_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+                free = False
+                stop = min(first + CHUNK, count)
+                if marking:
+                    marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
+                else:
+                    clipping_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+            first = stop
         if send == 0 and sends > 1 and free and _sends_fit(state, sends, room):
             _add_sends(state, sends, count, factors)
             break
