@@ -32,10 +32,12 @@ class _Tile(types.Type):
 @register_model(_Tile)
 class _TileModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        begin: Any = super().__init__
+        begin(manager, kind, _VECTOR)
 
 
-_TILE: Final[Any] = _Tile(f"Tile{WIDTH}")
+_make: Any = _Tile
+_TILE: Final[Any] = _make(f"Tile{WIDTH}")
 
 
 Tile = Any
