@@ -1,6 +1,7 @@
 # make demo   everything on an emulated board, in about six minutes
 # make test   all checks that a change must pass
-# Both do their own set-up: a virtual environment in .venv with the versions of constraints.txt.
+# make bench  the kernels against the plain product, as ratios
+# All do their own set-up: a virtual environment in .venv with the versions of constraints.txt.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +19,7 @@ test-all: install lint types contracts
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "slow or not slow"
 
 bench: install
+	$(BIN)/labctl bench
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:timeout
 
 lint: install

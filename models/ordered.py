@@ -16,11 +16,7 @@ from torch.autograd.function import once_differentiable
 from data.errors import BadInput
 from data.values import Schedule
 from models.kernels.coefficients import Coefficients
-from models.kernels.cpu import parallel_kernels
-from models.kernels.events import list_events
-from models.kernels.gradients import input_gradient, weight_gradient
-from models.kernels.line_gradients import input_gradient_line, weight_gradient_line
-from models.kernels.walks import walk_line, walk_marking
+from models.kernels.cpu import event_lists, gradients, voltages
 
 
 def ordered_multiply(charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
@@ -68,58 +64,24 @@ class _OrderedMultiply(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
         x, w = charges.detach().contiguous().numpy(), weights.detach().contiguous().numpy()
-        out = np.empty((*x.shape[:2], w.shape[2]), np.float32)
-        last = np.empty(out.shape, np.int32)
-        decay, low, high, settle, line, limit, line_settle = coefficients.as_float32()
-        with parallel_kernels():
-            events, counts = _events(x, schedule)
-            job = (x, w, events, counts, schedule.sends)
-            if coefficients.uses_line:
-                on_line = np.empty_like(out)
-                walk_line(*job, decay, low, high, settle, line, limit, line_settle, out, last, on_line)
-            else:
-                walk_marking(*job, decay, low, high, out, last)
-                out *= settle
-        ctx.job = job
-        ctx.last = last
-        ctx.coefficients = coefficients
-        return torch.from_numpy(out)
+        out = torch.empty(*x.shape[:2], w.shape[2])
+        training = any(ctx.needs_input_grad[:2])
+        last = np.empty(tuple(out.shape), np.float32) if training else None
+        voltages(x, w, coefficients, schedule, out.numpy(), last)
+        ctx.job = (x, w, coefficients, schedule, last) if training else None
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        x, w, events, counts, sends = ctx.job
-        decay, _, _, settle, line, limit, line_settle = ctx.coefficients.as_float32()
-        top = grad.contiguous().numpy()
-        grad_x = np.empty_like(x) if ctx.needs_input_grad[0] else None
-        grad_w = np.empty_like(w) if ctx.needs_input_grad[1] else None
-        with parallel_kernels():
-            if ctx.coefficients.uses_line:
-                factors = np.stack([decay, settle, line, limit, line_settle])
-                if grad_w is not None:
-                    weight_gradient_line(x, w, events, counts, sends, factors, ctx.last, top, grad_w)
-                if grad_x is not None:
-                    input_gradient_line(x, w, events, counts, sends, factors, ctx.last, top, grad_x)
-            else:
-                powers = decay ** np.arange(x.shape[2] + 1, dtype=np.float32)[:, None]
-                top = top * settle
-                if grad_w is not None:
-                    weight_gradient(x, events, counts, sends, decay, powers, ctx.last, top, grad_w)
-                if grad_x is not None:
-                    input_gradient(w, events, counts, sends, decay, powers, ctx.last, top, grad_x)
+        x, w, coefficients, schedule, last = ctx.job
+        wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
+        grad_x, grad_w = gradients(x, w, coefficients, schedule, last, grad.contiguous().numpy(), wanted)
         return _tensor(grad_x), _tensor(grad_w), None, None
 
 
 def _tensor(array: np.ndarray[Any, np.dtype[np.float32]] | None) -> Tensor | None:
     return None if array is None else torch.from_numpy(array)
-
-
-def _events(charges: np.ndarray[Any, Any], schedule: Schedule) -> tuple[Any, Any]:
-    """Event lists of every vector and block, shapes (vectors, blocks, rows) and (vectors, blocks)."""
-    vectors, blocks, rows = charges.shape
-    active = (charges != 0).reshape(vectors * blocks, rows)
-    events, counts = list_events(active, schedule.order_array(rows), schedule.skip_zeros)
-    return events.reshape(vectors, blocks, rows), counts.reshape(vectors, blocks)
 
 
 def _event_by_event(charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
@@ -131,7 +93,7 @@ def _event_by_event(charges: Tensor, weights: Tensor, coefficients: Coefficients
     c = coefficients
     decay, low, high, settle = column(c.decay), column(c.low), column(c.high), column(c.settle)
     line, limit, line_settle = column(c.line), column(c.limit), column(c.line_settle)
-    listed, taken = _events(charges.detach().cpu().numpy(), schedule)
+    listed, taken = event_lists(charges.detach().cpu().numpy(), schedule)
     events = torch.as_tensor(listed, device=charges.device).long()
     counts = torch.as_tensor(taken, device=charges.device)[:, :, None]
     blocks = torch.arange(charges.shape[1], device=charges.device)

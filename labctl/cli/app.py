@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, file_commands, model_commands
+from labctl.cli import bench_commands, benchmark_commands, file_commands, model_commands
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -49,4 +49,5 @@ app.command("compare")(model_commands.compare)
 app.command("report")(file_commands.report)
 app.command("export")(file_commands.export)
 app.command("runs")(file_commands.runs)
+app.command("bench")(benchmark_commands.bench)
 app.command("gui")(bench_commands.gui)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.values import Schedule
+from models.kernels.layout import filled
+from models.kernels.line_walks import pack_line
 from models.parameters import ChipParameters, Floats
 
 _LARGEST_LIMIT = 1e9
@@ -63,10 +66,25 @@ class Coefficients:
             uses_line=line,
         )
 
-    def as_float32(self) -> tuple[NDArray[np.float32], ...]:
-        """Decay, low, high, settle, line, limit and line_settle, as the compiled walks take them."""
-        factors = (self.decay, self.low, self.high, self.settle, self.line, self.limit, self.line_settle)
-        return tuple(factor.astype(np.float32) for factor in factors)
+    @cached_property
+    def packed(self) -> NDArray[np.float32]:
+        """As the compiled walks take them, shape (factors, columns filled up to whole tiles).
+
+        Factors are decay, low, high and settle, or with the line those of :func:`models.kernels.line_walks.pack_line`.
+        Columns that are none have limits that are never reached.
+        """
+        if self.uses_line:
+            rails = self.low, self.high
+            factors = pack_line(
+                self.decay, rails, self.settle, self.line, self.line_settle, self.limit, _SMALLEST_LIMIT
+            )
+        else:
+            factors = np.stack([self.decay, self.low, self.high, self.settle])
+        result = filled(factors.astype(np.float32))
+        columns = len(self.decay)
+        result[1, columns:], result[2:3, columns:] = -np.inf, np.inf
+        result[5:7, columns:] = np.inf
+        return result
 
 
 def input_charges(activations: NDArray[np.uint8], parameters: ChipParameters) -> Floats:

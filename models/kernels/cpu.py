@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from data.values import Activations, Schedule, Weights, check_activations, check_weights
 from models.kernels.coefficients import Coefficients, input_charges, weight_charges
 from models.kernels.events import list_events
-from models.kernels.walks import walk, walk_line
+from models.kernels.gradients import input_gradient, weight_gradient
+from models.kernels.layout import aligned, back_in_place, filled, in_order
+from models.kernels.line_gradients import PARTS, line_gradients
+from models.kernels.line_walks import walk_line
+from models.kernels.walks import walk
 from models.parameters import ChipParameters
 
 _KERNELS: Final = threading.Lock()
@@ -95,20 +99,72 @@ def _ordered(
     schedule: Schedule,
     out: NDArray[np.float32],
 ) -> None:
-    order = schedule.order_array(parameters.geometry.rows)
     sent = input_charges(activations, parameters).astype(np.float32)
     folded = (charges * parameters.gain).astype(np.float32)
-    factors = Coefficients.of(parameters, schedule)
-    decay, low, high, settle, line, limit, line_settle = factors.as_float32()
-    # A block axis of one: the walks take many blocks at once, for training.
-    voltage = out[:, None]
+    voltages(sent[:, None], folded[None], Coefficients.of(parameters, schedule), schedule, out[:, None])
+
+
+def voltages(
+    charges: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    coefficients: Coefficients,
+    schedule: Schedule,
+    out: NDArray[np.float32],
+    last: NDArray[np.float32] | None = None,
+) -> None:
+    """Membrane voltages after settling, by compiled walks.
+
+    Args:
+        charges: input charges, contiguous, shape (vectors, blocks, rows).
+        weights: output codes for each unit of charge, contiguous, shape (blocks, rows, columns).
+        coefficients: what a slot does to line and membrane.
+        schedule: how the vectors are sent.
+        out: becomes the voltages, contiguous, shape (vectors, blocks, columns).
+        last: becomes how many slots, over all sends, had been taken when one clipped last; 0 where none did.
+    """
+    x = np.ascontiguousarray(in_order(charges, schedule, 2))
+    w = filled(in_order(weights, schedule, 1))
+    forward = walk_line if coefficients.uses_line else walk
+    marks = out if last is None else last
     with parallel_kernels():
-        events, counts = list_events(activations > 0, order, schedule.skip_zeros)
-        job = (sent[:, None], folded[None], events[:, None], counts[:, None], schedule.sends)
-        if factors.uses_line:
-            last, on_line = np.empty(voltage.shape, np.int32), np.empty_like(voltage)
-            walk_line(*job, decay, low, high, settle, line, limit, line_settle, voltage, last, on_line)
+        forward(x, w, schedule.skip_zeros, schedule.sends, coefficients.packed, last is not None, out, marks)
+
+
+def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """Event lists of every vector and block, shapes (vectors, blocks, rows) and (vectors, blocks)."""
+    vectors, blocks, rows = charges.shape
+    active = (charges != 0).reshape(vectors * blocks, rows)
+    events, counts = list_events(active, schedule.order_array(rows), schedule.skip_zeros)
+    return events.reshape(vectors, blocks, rows), counts.reshape(vectors, blocks)
+
+
+def gradients(
+    charges: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    coefficients: Coefficients,
+    schedule: Schedule,
+    last: NDArray[np.float32],
+    grad: NDArray[np.float32],
+    wanted: tuple[bool, bool],
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Gradients of charges and weights, those of them that are wanted, from the gradient of :func:`voltages`."""
+    x = np.ascontiguousarray(in_order(charges, schedule, 2))
+    w = filled(in_order(weights, schedule, 1))
+    job = (schedule.skip_zeros, schedule.sends, coefficients.packed, last, grad)
+    # Where both come from one walk, or are not wanted, the array is there all the same.
+    grad_x, grad_w = np.empty_like(x), aligned(*w.shape)
+    with parallel_kernels():
+        if coefficients.uses_line:
+            parts = aligned(PARTS, *w.shape)
+            line_gradients(x, w, *job, parts, grad_x)
+            np.sum(parts, axis=0, out=grad_w)
         else:
-            walk(*job, decay, low, high, voltage)
-    if not factors.uses_line:
-        np.clip(out * settle, low, high, out=out)
+            if wanted[1]:
+                weight_gradient(x, *job, grad_w)
+            if wanted[0]:
+                input_gradient(x, w, *job, grad_x)
+    columns = weights.shape[2]
+    return (
+        back_in_place(grad_x, schedule, 2) if wanted[0] else None,
+        np.ascontiguousarray(back_in_place(grad_w, schedule, 1)[:, :, :columns]) if wanted[1] else None,
+    )

@@ -1,10 +1,9 @@
-"""Compiled walks backward: gradients of the walks of :mod:`models.kernels.walks`, rails included.
+"""Compiled walks backward: gradients of :func:`models.kernels.walks.walk`, rails included.
 
 After the last slot that clipped, a voltage is a sum of decayed charges; before it, nothing reaches the read-out. So the
 index of that slot, kept by the forward walk, is all that the backward walk of leak and rails needs: no step is stored.
 Each weight gradient belongs to one task and each input gradient to one vector, so nothing depends on the number of
-threads. Shapes are those of :mod:`models.kernels.walks`; ``grad`` (B, N, C) is the gradient of the final voltages, and
-``powers`` (R + 1, C) holds the decay over 0..R slots.
+threads. Shapes are those of :mod:`models.kernels.walks`; ``grad`` (B, N, C) is the gradient of the settled voltages.
 """
 
 from __future__ import annotations
@@ -12,106 +11,187 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.walks import Array, Index, Rows
-
-FLAGS = {"contract", "nsz", "arcp", "reassoc"}
-WIDTH = 64
-"""Columns in one task."""
+from models.kernels.slots import CHUNK, list_slots
+from models.kernels.tiles import (
+    WIDTH,
+    any_above,
+    fused,
+    load,
+    load_first,
+    multiply,
+    splat,
+    store,
+    total,
+    where_above,
+)
+from models.kernels.walks import GROUP, Array, Rows, decay_over, take_tile
 
 
 @njit(cache=True, nogil=True)
-def start_reverse(grad: Array, mark: Index, power: Array, sends: int, h: Array) -> bool:
-    """Fill ``h`` with the gradient after the last slot; returns whether any column clipped.
+def _start(
+    grad: Array, last: Array, place: int, width: int, count: int, sends: int, factors: Array, state: Array
+) -> bool:
+    """Fill ``state`` with the gradient after the last slot and the marks; returns whether any column clipped.
 
-    Where none did, all sends see the same factors and fold into one pass: their sum is a geometric series in
-    ``power``, the decay of one send.
+    Where no column clipped, all sends see the same factors and fold into one pass: their sum is a geometric series in
+    the decay of one send.
     """
-    columns = len(grad)
-    for c in range(columns):
-        h[c] = grad[c]
-    for c in range(columns):
-        if mark[c] >= 0:
-            return True
-    for c in range(columns):
-        total = np.float32(1)
+    top = multiply(load_first(grad, place, width), load(factors, 3 * WIDTH))
+    mark = load_first(last, place, width)
+    store(state, WIDTH, mark)
+    if any_above(mark, splat(np.float32(0))):
+        store(state, 0, top)
+        return True
+    if sends > 1:
+        power, series = decay_over(count, factors), splat(np.float32(1))
         for _ in range(sends - 1):
-            total = total * power[c] + np.float32(1)
-        h[c] = grad[c] * total
+            series = fused(series, power, splat(np.float32(1)))
+        top = multiply(top, series)
+    store(state, 0, top)
     return False
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def weight_gradient(
-    charges: Array,
-    events: Rows,
-    counts: Index,
-    sends: int,
-    decay: Array,
-    powers: Array,
-    last: Index,
-    grad: Array,
-    out: Array,
+@njit(cache=True, nogil=True)
+def _weights_free(
+    sent: Array, rows: Rows, count: int, factors: Array, state: Array, out: Array, start: int, stride: int
 ) -> None:
-    """Gradient of the folded weights into ``out`` (N, R, C)."""
-    vectors, blocks, _ = charges.shape
-    columns = grad.shape[2]
-    chunks = (columns + WIDTH - 1) // WIDTH
-    for task in prange(blocks * chunks):
-        block = task // chunks
-        first = (task % chunks) * WIDTH
-        stop = min(first + WIDTH, columns)
-        out[block, :, first:stop] = np.float32(0)
-        h = np.empty(stop - first, np.float32)
-        factor = decay[first:stop]
-        for vector in range(vectors):
-            count = counts[vector, block]
-            mark = last[vector, block, first:stop]
-            clipped = start_reverse(grad[vector, block, first:stop], mark, powers[count, first:stop], sends, h)
-            for send in range(sends - 1 if clipped else 0, -1, -1):
-                for slot in range(count - 1, -1, -1):
-                    row = events[vector, block, slot]
-                    charge = charges[vector, block, row]
-                    target = out[block, row, first:stop]
-                    if clipped:
-                        step = np.int32(send * count + slot)
-                        for c in range(len(h)):
-                            h[c] = h[c] if step > mark[c] else np.float32(0)
-                    for c in range(len(h)):
-                        target[c] += charge * h[c]
-                        h[c] *= factor[c]
+    """Add the gradients of one vector's weights where no column clipped."""
+    h, decay = load(state, 0), load(factors, 0)
+    for back in range(count):
+        slot = count - 1 - back
+        target = start + rows[slot] * stride
+        store(out, target, fused(splat(sent[slot]), h, load(out, target)))
+        h = multiply(h, decay)
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def input_gradient(
+@njit(cache=True, nogil=True)
+def _weights_clipped(
+    sent: Array, rows: Rows, count: int, sends: int, factors: Array, state: Array, out: Array, start: int, stride: int
+) -> None:
+    """As :func:`_weights_free` up to the last slot that clipped in each column."""
+    h, decay, mark = load(state, 0), load(factors, 0), load(state, WIDTH)
+    for step in range(sends * count - 1, -1, -1):
+        now = splat(np.float32(step + 1))
+        if step % CHUNK == 0 and not any_above(now, mark):
+            break
+        slot = step % count
+        target = start + rows[slot] * stride
+        h = where_above(now, mark, h)
+        store(out, target, fused(splat(sent[slot]), h, load(out, target)))
+        h = multiply(h, decay)
+
+
+@njit(cache=True, nogil=True)
+def _inputs_free(
+    rows: Rows,
+    count: int,
+    factors: Array,
+    state: Array,
     weights: Array,
-    events: Rows,
-    counts: Index,
+    start: int,
+    stride: int,
+    out: Array,
+    place: int,
+) -> None:
+    """Add the gradients of one vector's charges where no column clipped."""
+    h, decay = load(state, 0), load(factors, 0)
+    for back in range(count):
+        row = rows[count - 1 - back]
+        out[place + row] += total(multiply(h, load(weights, start + row * stride)))
+        h = multiply(h, decay)
+
+
+@njit(cache=True, nogil=True)
+def _inputs_clipped(
+    rows: Rows,
+    count: int,
     sends: int,
-    decay: Array,
-    powers: Array,
-    last: Index,
+    factors: Array,
+    state: Array,
+    weights: Array,
+    start: int,
+    stride: int,
+    out: Array,
+    place: int,
+) -> None:
+    """As :func:`_inputs_free` up to the last slot that clipped in each column."""
+    h, decay, mark = load(state, 0), load(factors, 0), load(state, WIDTH)
+    for step in range(sends * count - 1, -1, -1):
+        now = splat(np.float32(step + 1))
+        if step % CHUNK == 0 and not any_above(now, mark):
+            break
+        row = rows[step % count]
+        h = where_above(now, mark, h)
+        out[place + row] += total(multiply(h, load(weights, start + row * stride)))
+        h = multiply(h, decay)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def weight_gradient(
+    charges: Array, skip_zeros: bool, sends: int, factors: Array, last: Array, grad: Array, out: Array
+) -> None:
+    """Gradient of the folded weights into ``out`` (N, R, P)."""
+    vectors, blocks, size = charges.shape
+    columns, stride = grad.shape[2], out.shape[2]
+    tiles = stride // WIDTH
+    flat_charges, flat_grad, flat_last, flat_out = (
+        charges.reshape(-1),
+        grad.reshape(-1),
+        last.reshape(-1),
+        out.reshape(-1),
+    )
+    for task in prange(blocks * tiles):
+        block, column = task // tiles, (task % tiles) * WIDTH
+        start, width = block * size * stride + column, min(WIDTH, columns - column)
+        out[block, :, column : column + WIDTH] = np.float32(0)
+        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
+        moves, state, own = sent.copy(), np.empty(2 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
+        take_tile(factors, column, own)
+        for vector in range(vectors):
+            place = vector * blocks + block
+            count = list_slots(
+                flat_charges, place * size, size, flat_charges, place * size, skip_zeros, sent, rows, moves
+            )
+            clipped = _start(flat_grad, flat_last, place * columns + column, width, count, sends, own, state)
+            if not clipped:
+                _weights_free(sent, rows, count, own, state, flat_out, start, stride)
+            else:
+                _weights_clipped(sent, rows, count, sends, own, state, flat_out, start, stride)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def input_gradient(
+    charges: Array,
+    weights: Array,
+    skip_zeros: bool,
+    sends: int,
+    factors: Array,
+    last: Array,
     grad: Array,
     out: Array,
 ) -> None:
     """Gradient of the input charges into ``out`` (B, N, R)."""
-    vectors, blocks, columns = grad.shape
-    for vector in prange(vectors):
-        h = np.empty(columns, np.float32)
-        for block in range(blocks):
-            out[vector, block] = np.float32(0)
-            count = counts[vector, block]
-            mark = last[vector, block]
-            clipped = start_reverse(grad[vector, block], mark, powers[count], sends, h)
-            for send in range(sends - 1 if clipped else 0, -1, -1):
-                for slot in range(count - 1, -1, -1):
-                    row = events[vector, block, slot]
-                    w = weights[block, row]
-                    if clipped:
-                        step = np.int32(send * count + slot)
-                        for c in range(columns):
-                            h[c] = h[c] if step > mark[c] else np.float32(0)
-                    total = np.float32(0)
-                    for c in range(columns):
-                        total += w[c] * h[c]
-                        h[c] *= decay[c]
-                    out[vector, block, row] += total
+    vectors, blocks, size = charges.shape
+    columns, stride = grad.shape[2], weights.shape[2]
+    tiles, groups = stride // WIDTH, (vectors + GROUP - 1) // GROUP
+    flat_charges, flat_grad, flat_last = charges.reshape(-1), grad.reshape(-1), last.reshape(-1)
+    flat_weights, flat_out = weights.reshape(-1), out.reshape(-1)
+    for task in prange(blocks * groups):
+        block, group = task // groups, task % groups
+        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
+        moves, state, own = sent.copy(), np.empty(2 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
+        for tile in range(tiles):
+            column = tile * WIDTH
+            start, width = block * size * stride + column, min(WIDTH, columns - column)
+            take_tile(factors, column, own)
+            for vector in range(group * GROUP, min((group + 1) * GROUP, vectors)):
+                place = vector * blocks + block
+                if tile == 0:
+                    out[vector, block] = np.float32(0)
+                first = place * size
+                count = list_slots(flat_charges, first, size, flat_charges, first, skip_zeros, sent, rows, moves)
+                clipped = _start(flat_grad, flat_last, place * columns + column, width, count, sends, own, state)
+                if not clipped:
+                    _inputs_free(rows, count, own, state, flat_weights, start, stride, flat_out, first)
+                else:
+                    _inputs_clipped(rows, count, sends, own, state, flat_weights, start, stride, flat_out, first)

@@ -1,128 +1,176 @@
-"""Compiled walks backward with the input line in use.
+"""Compiled walk backward with the input line in use.
 
-The line's state cannot be run backwards (its decay divides by little), so it is walked forward again for one vector and
-block, kept for that walk only, and turned into the gradient of each slot's charge in place.
+The line's state cannot be run backwards (its decay divides by little), so it is walked forward again for one vector,
+block and tile, kept for that walk only, and used on the way back. Gradients of weights and charges come from the same
+walk. Vectors are split into a fixed number of parts, each with weight gradients of its own that are added up in
+sequence, so that nothing depends on the number of threads.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.gradients import FLAGS, WIDTH
-from models.kernels.walks import Array, Index, Rows, saturate
+from models.kernels.line_walks import (
+    DECAY,
+    FACTORS,
+    HALF,
+    LIMIT,
+    LINE,
+    SETTLE,
+    SETTLE_SHARE,
+    SHARE,
+    SLOPES,
+    saturate,
+    series,
+)
+from models.kernels.slots import CHUNK, list_slots
+from models.kernels.tiles import (
+    WIDTH,
+    Tile,
+    any_above,
+    divide,
+    fused,
+    larger,
+    load,
+    load_first,
+    magnitude,
+    multiply,
+    splat,
+    store,
+    subtract,
+    total,
+    where_above,
+)
+from models.kernels.walks import Array, Rows, take_tile
+
+PARTS: Final = 4
+"""Parts of a batch with weight gradients of their own."""
 
 
-@njit(cache=True, nogil=True, fastmath=FLAGS)
-def charge_gradients(
-    charges: Array,
-    weights: Array,
-    events: Rows,
+@njit(cache=True, nogil=True)
+def _recall(
+    sent: Array,
+    rows: Rows,
     count: int,
     sends: int,
+    weights: Array,
+    start: int,
+    stride: int,
     factors: Array,
-    mark: Index,
-    slots: Array,
-    h: Array,
+    charges: Array,
+) -> bool:
+    """Fill ``charges`` with the line's state in every slot; returns whether it stays below half its limit."""
+    line, charge, most = load(factors, LINE), splat(np.float32(0)), splat(np.float32(0))
+    for step in range(sends * count):
+        slot = step % count
+        charge = fused(charge, line, multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride)))
+        most = larger(most, magnitude(charge))
+        store(charges, step * WIDTH, charge)
+    store(charges, sends * count * WIDTH, charge)
+    return not any_above(most, load(factors, HALF))
+
+
+@njit(cache=True, nogil=True)
+def _slope(charge: Tile, factors: Array) -> Tile:
+    """``1 - tanh^2`` of a charge on the line."""
+    bent = saturate(divide(charge, load(factors, LIMIT)))
+    return subtract(splat(np.float32(1)), multiply(bent, bent))
+
+
+@njit(cache=True, nogil=True)
+def _walk_back(
+    sent: Array,
+    rows: Rows,
+    count: int,
+    sends: int,
+    weights: Array,
+    start: int,
+    stride: int,
+    factors: Array,
+    charges: Array,
+    small: bool,
+    state: Array,
+    grad_w: Array,
+    target: int,
+    grad_x: Array,
+    place: int,
 ) -> None:
-    """Gradient of the charge of every slot into ``slots`` (sends x count + 1, columns).
-
-    ``factors`` (5, columns) holds decay, settle, line, limit and line_settle; ``h`` (columns,) comes as the gradient of
-    the voltage and is used up.
-    """
-    decay, settle, line, limit, line_settle = factors[0], factors[1], factors[2], factors[3], factors[4]
-    inverse = np.float32(1) / limit
-    columns = len(h)
-    total = sends * count
-    slots[0] = np.float32(0)
-    for step in range(total):
-        row = events[step % count]
-        charge = charges[row]
-        w, before, now = weights[row], slots[step], slots[step + 1]
-        for c in range(columns):
-            now[c] = before[c] * line[c] + charge * w[c]
-    state = slots[total]
-    adjoint = np.zeros(columns, np.float32)
-    for c in range(columns):
-        h[c] = h[c] if total > mark[c] else np.float32(0)
-        bend = saturate(state[c] * line[c] * inverse[c])
-        adjoint[c] = h[c] * (np.float32(1) - line_settle[c]) * (np.float32(1) - bend * bend) * line[c]
-        h[c] *= settle[c]
-    for back in range(1, total + 1):
-        step = total - back
-        now = slots[step + 1]
-        for c in range(columns):
-            h[c] = h[c] if step > mark[c] else np.float32(0)
-            bend = saturate(now[c] * inverse[c])
-            adjoint[c] += h[c] * (np.float32(1) - line[c]) * (np.float32(1) - bend * bend)
-            now[c] = adjoint[c]
-            adjoint[c] *= line[c]
-            h[c] *= decay[c]
+    """Add the gradients of one vector, block and tile; ``state`` holds the gradient of its voltages and the marks."""
+    slots = sends * count
+    mark, decay, line = load(state, WIDTH), load(factors, DECAY), load(factors, LINE)
+    h = where_above(splat(np.float32(slots + 1)), mark, load(state, 0))
+    on_line = multiply(_slope(multiply(load(charges, max(slots - 1, 0) * WIDTH), line), factors), line)
+    adjoint = multiply(multiply(h, load(factors, SETTLE_SHARE)), on_line)
+    h = multiply(h, load(factors, SETTLE))
+    for step in range(slots - 1, -1, -1):
+        slot = step % count
+        h = where_above(splat(np.float32(step + 1)), mark, h)
+        charge = load(charges, step * WIDTH)
+        slope = series(charge, factors, SLOPES) if small else multiply(load(factors, SHARE), _slope(charge, factors))
+        adjoint = fused(h, slope, adjoint)
+        row = rows[slot]
+        mine = target + row * stride
+        store(grad_w, mine, fused(splat(sent[slot]), adjoint, load(grad_w, mine)))
+        grad_x[place + row] += total(multiply(adjoint, load(weights, start + row * stride)))
+        adjoint, h = multiply(adjoint, line), multiply(h, decay)
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def weight_gradient_line(
+@njit(cache=True, nogil=True, parallel=True)
+def line_gradients(
     charges: Array,
     weights: Array,
-    events: Rows,
-    counts: Index,
+    skip_zeros: bool,
     sends: int,
     factors: Array,
-    last: Index,
+    last: Array,
     grad: Array,
-    out: Array,
+    parts: Array,
+    grad_x: Array,
 ) -> None:
-    """Gradient of the folded weights into ``out`` (N, R, C)."""
-    vectors, blocks, rows = charges.shape
-    columns = grad.shape[2]
-    chunks = (columns + WIDTH - 1) // WIDTH
-    for task in prange(blocks * chunks):
-        block = task // chunks
-        first = (task % chunks) * WIDTH
-        stop = min(first + WIDTH, columns)
-        out[block, :, first:stop] = np.float32(0)
-        slots = np.empty((sends * rows + 1, stop - first), np.float32)
-        own_weights = weights[block, :, first:stop].copy()
-        own_factors = factors[:, first:stop].copy()
-        for vector in range(vectors):
-            count = counts[vector, block]
-            listed, x = events[vector, block], charges[vector, block]
-            mark = last[vector, block, first:stop]
-            h = grad[vector, block, first:stop].copy()
-            charge_gradients(x, own_weights, listed, count, sends, own_factors, mark, slots, h)
-            for step in range(sends * count):
-                row = listed[step % count]
-                target = out[block, row, first:stop]
-                for c in range(stop - first):
-                    target[c] += x[row] * slots[step + 1, c]
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def input_gradient_line(
-    charges: Array,
-    weights: Array,
-    events: Rows,
-    counts: Index,
-    sends: int,
-    factors: Array,
-    last: Index,
-    grad: Array,
-    out: Array,
-) -> None:
-    """Gradient of the input charges into ``out`` (B, N, R)."""
-    vectors, blocks, rows = charges.shape
-    columns = grad.shape[2]
-    for vector in prange(vectors):
-        slots = np.empty((sends * rows + 1, columns), np.float32)
-        for block in range(blocks):
-            out[vector, block] = np.float32(0)
-            count = counts[vector, block]
-            listed, x, mark = events[vector, block], charges[vector, block], last[vector, block]
-            h = grad[vector, block].copy()
-            charge_gradients(x, weights[block], listed, count, sends, factors, mark, slots, h)
-            for step in range(sends * count):
-                row = listed[step % count]
-                total = np.float32(0)
-                for c in range(columns):
-                    total += weights[block, row, c] * slots[step + 1, c]
-                out[vector, block, row] += total
+    """Gradients of charges into ``grad_x`` (B, N, R) and of weights, to be summed, into ``parts`` (PARTS, N, R, P)."""
+    vectors, blocks, size = charges.shape
+    columns, stride = grad.shape[2], weights.shape[2]
+    tiles = stride // WIDTH
+    flat_charges, flat_weights = charges.reshape(-1), weights.reshape(-1)
+    flat_grad, flat_last = grad.reshape(-1), last.reshape(-1)
+    flat_parts, flat_x = parts.reshape(-1), grad_x.reshape(-1)
+    for task in prange(blocks * PARTS):
+        block, part = task // PARTS, task % PARTS
+        parts[part, block] = np.float32(0)
+        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
+        moves, state = np.empty(size + 2 * CHUNK, np.float32), np.empty(2 * WIDTH, np.float32)
+        own, kept = np.empty(FACTORS * WIDTH, np.float32), np.zeros((sends * size + 1) * WIDTH, np.float32)
+        for tile in range(tiles):
+            column = tile * WIDTH
+            start, width = block * size * stride + column, min(WIDTH, columns - column)
+            target = (part * blocks + block) * size * stride + column
+            take_tile(factors, column, own)
+            for vector in range(part * vectors // PARTS, (part + 1) * vectors // PARTS):
+                place = (vector * blocks + block) * size
+                if tile == 0:
+                    grad_x[vector, block] = np.float32(0)
+                count = list_slots(flat_charges, place, size, flat_charges, place, skip_zeros, sent, rows, moves)
+                small = _recall(sent, rows, count, sends, flat_weights, start, stride, own, kept)
+                where = (vector * blocks + block) * columns + column
+                store(state, 0, load_first(flat_grad, where, width))
+                store(state, WIDTH, load_first(flat_last, where, width))
+                _walk_back(
+                    sent,
+                    rows,
+                    count,
+                    sends,
+                    flat_weights,
+                    start,
+                    stride,
+                    own,
+                    kept,
+                    small,
+                    state,
+                    flat_parts,
+                    target,
+                    flat_x,
+                    place,
+                )

@@ -1,8 +1,14 @@
-"""Compiled walks through the events of a batch, forward: float32, columns innermost, parallel over vectors.
+"""Compiled walk through the events of a batch, forward: leak and rails, a tile of columns at a time.
 
-Arrays, for B vectors, N blocks, R rows and C columns: ``charges`` (B, N, R), ``weights`` (N, R, C) with the gain folded
-in, ``events`` and ``counts`` of :func:`models.kernels.events.list_events` in shapes (B, N, R) and (B, N), and factors
-for a slot in shape (C,). Every vector belongs to one thread, so results do not depend on how many there are.
+Arrays, for B vectors, N blocks, R rows and C columns: ``charges`` (B, N, R), and, with columns filled up to P, whole
+tiles of them (:mod:`models.kernels.layout`), ``weights`` (N, R, P) with the gain folded in and ``factors`` (4, P):
+decay of a slot, low, high and decay of the settle time. Rows send in ascending order. Every vector is computed alone,
+so results depend neither on the number of threads nor on the batch.
+
+Clipping costs as much as everything else, so it is left out wherever it can do nothing: before each chunk of slots the
+voltage is compared with the rails less the farthest that the chunk can move it, and all further sends are one geometric
+series where the farthest voltage of the first, moved by the most that a later one starts from, stays inside. Neither
+changes a result by more than float rounding.
 """
 
 from __future__ import annotations
@@ -11,146 +17,237 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks
+from models.kernels.tiles import (
+    WIDTH,
+    Tile,
+    add,
+    any_above,
+    fused,
+    larger,
+    least,
+    load,
+    magnitude,
+    multiply,
+    smaller,
+    splat,
+    store,
+    store_first,
+    subtract,
+    where_differs,
+)
+
 Array = NDArray[np.float32]
-Index = NDArray[np.int32]
-Rows = NDArray[np.int16]
+Rows = NDArray[np.int32]
 
-FLAGS = {"contract", "nsz", "arcp"}
-"""Lets multiply and add fuse; infinities (rails out of use) and the sequence of operations stay as written."""
-
-
-@njit(cache=True, nogil=True, inline="always")
-def saturate(x: np.float32) -> np.float32:
-    """``tanh`` by a rational function that vectorises, within 3e-7 (the coefficients of Eigen's float ``tanh``)."""
-    x = min(max(x, np.float32(-7.9)), np.float32(7.9))
-    y = x * x
-    top = np.float32(-2.76076847742355e-16) * y + np.float32(2.00018790482477e-13)
-    top = top * y + np.float32(-8.60467152213735e-11)
-    top = top * y + np.float32(5.12229709037114e-08)
-    top = top * y + np.float32(1.48572235717979e-05)
-    top = top * y + np.float32(6.37261928875436e-04)
-    top = (top * y + np.float32(4.89352455891786e-03)) * x
-    bottom = np.float32(1.19825839466702e-06) * y + np.float32(1.18534705686654e-04)
-    bottom = bottom * y + np.float32(2.26843463243900e-03)
-    bottom = bottom * y + np.float32(4.89352518554385e-03)
-    return top / bottom
+GROUP = 32
+"""Vectors in one task."""
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
+@njit(cache=True, nogil=True)
+def free_chunk(
+    sent: Array,
+    rows: Rows,
+    first: int,
+    stop: int,
+    weights: Array,
+    start: int,
+    stride: int,
+    factors: Array,
+    state: Array,
+) -> None:
+    """Slots ``first`` to ``stop`` where no column can clip; ``state`` starts with the voltages."""
+    decay, voltage = load(factors, 0), load(state, 0)
+    for slot in range(first, stop):
+        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
+        voltage = fused(voltage, decay, charge)
+    store(state, 0, voltage)
+
+
+@njit(cache=True, nogil=True)
+def clipping_chunk(
+    sent: Array,
+    rows: Rows,
+    first: int,
+    stop: int,
+    weights: Array,
+    start: int,
+    stride: int,
+    factors: Array,
+    state: Array,
+) -> None:
+    """As :func:`free_chunk`, clipped after every slot."""
+    decay, low, high = load(factors, 0), load(factors, WIDTH), load(factors, 2 * WIDTH)
+    voltage = load(state, 0)
+    for slot in range(first, stop):
+        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
+        voltage = larger(smaller(fused(voltage, decay, charge), high), low)
+    store(state, 0, voltage)
+
+
+@njit(cache=True, nogil=True)
+def marking_chunk(
+    sent: Array,
+    rows: Rows,
+    first: int,
+    stop: int,
+    weights: Array,
+    start: int,
+    stride: int,
+    factors: Array,
+    state: Array,
+    before: int,
+) -> None:
+    """As :func:`clipping_chunk`; the last slot that clipped goes beside the voltages."""
+    decay, low, high = load(factors, 0), load(factors, WIDTH), load(factors, 2 * WIDTH)
+    voltage, mark = load(state, 0), load(state, WIDTH)
+    for slot in range(first, stop):
+        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
+        wanted = fused(voltage, decay, charge)
+        voltage = larger(smaller(wanted, high), low)
+        mark = where_differs(wanted, voltage, splat(np.float32(before + slot + 1)), mark)
+    store(state, 0, voltage)
+    store(state, WIDTH, mark)
+
+
+@njit(cache=True, nogil=True)
+def _free_until(state: Array, bounds: Array, first: int, count: int, room: Array) -> int:
+    """The slot up to which, from slot ``first`` on, no voltage can leave ``room``; keeps how far they may come."""
+    size = magnitude(load(state, 0))
+    margin = least(subtract(load(room, 0), size))
+    stop, moved = first, np.float32(0)
+    while stop < count and moved + bounds[stop // CHUNK] <= margin:
+        moved += bounds[stop // CHUNK]
+        stop += CHUNK
+    store(state, 2 * WIDTH, larger(load(state, 2 * WIDTH), add(size, splat(moved))))
+    return min(stop, count)
+
+
+@njit(cache=True, nogil=True)
+def _sends_fit(state: Array, sends: int, room: Array) -> bool:
+    """Whether all sends after a first one without clipping stay inside the rails too."""
+    reach = fused(splat(np.float32(sends - 1)), magnitude(load(state, 0)), load(state, 2 * WIDTH))
+    return not any_above(reach, load(room, 0))
+
+
+@njit(cache=True, nogil=True)
+def decay_over(count: int, factors: Array) -> Tile:
+    """The decay over ``count`` slots, by squaring."""
+    square, power = load(factors, 0), splat(np.float32(1))
+    while count > 0:
+        if count & 1:
+            power = multiply(power, square)
+        square = multiply(square, square)
+        count >>= 1
+    return power
+
+
+@njit(cache=True, nogil=True)
+def _add_sends(state: Array, sends: int, count: int, factors: Array) -> None:
+    """All sends after the first: what it left, decayed by ``count`` slots and sent again, each time."""
+    power, once, voltage = decay_over(count, factors), load(state, 0), load(state, 0)
+    for _ in range(sends - 1):
+        voltage = fused(voltage, power, once)
+    store(state, 0, voltage)
+
+
+@njit(cache=True, nogil=True)
+def _walk_tile(
+    sent: Array,
+    rows: Rows,
+    bounds: Array,
+    count: int,
+    sends: int,
+    weights: Array,
+    start: int,
+    stride: int,
+    factors: Array,
+    marking: bool,
+    state: Array,
+    room: Array,
+) -> None:
+    """All sends of one vector and block in one tile, from voltages of 0."""
+    store(state, 0, splat(np.float32(0)))
+    store(state, WIDTH, splat(np.float32(0)))
+    store(state, 2 * WIDTH, splat(np.float32(0)))
+    for send in range(sends):
+        free = True
+        first = 0
+        while first < count:
+            stop = _free_until(state, bounds, first, count, room)
+            if stop > first:
+                free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+            else:
+                free = False
+                stop = min(first + CHUNK, count)
+                if marking:
+                    marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
+                else:
+                    clipping_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+            first = stop
+        if send == 0 and sends > 1 and free and _sends_fit(state, sends, room):
+            _add_sends(state, sends, count, factors)
+            break
+
+
+@njit(cache=True, nogil=True)
+def take_tile(factors: Array, column: int, taken: Array) -> None:
+    """Copy the factors (F, P) of one tile into ``taken``, one after another."""
+    for factor in range(factors.shape[0]):
+        for c in range(WIDTH):
+            taken[factor * WIDTH + c] = factors[factor, column + c]
+
+
+@njit(cache=True, nogil=True)
+def _settle(state: Array, factors: Array, marking: bool, out: Array, last: Array, place: int, width: int) -> None:
+    """Write the settled voltages, and the marks."""
+    voltage = multiply(load(state, 0), load(factors, 3 * WIDTH))
+    low, high = load(factors, WIDTH), load(factors, 2 * WIDTH)
+    store_first(out, place, larger(smaller(voltage, high), low), width)
+    if marking:
+        store_first(last, place, load(state, WIDTH), width)
+
+
+@njit(cache=True, nogil=True, parallel=True)
 def walk(
     charges: Array,
     weights: Array,
-    events: Rows,
-    counts: Index,
+    skip_zeros: bool,
     sends: int,
-    decay: Array,
-    low: Array,
-    high: Array,
+    factors: Array,
+    marking: bool,
     out: Array,
+    last: Array,
 ) -> None:
-    """Leak and rails: the voltage after the last slot into ``out`` (B, N, C)."""
-    vectors, blocks, _ = charges.shape
-    columns = weights.shape[2]
-    for vector in prange(vectors):
-        for block in range(blocks):
-            v = out[vector, block]
-            v[:] = np.float32(0)
-            for _ in range(sends):
-                for slot in range(counts[vector, block]):
-                    row = events[vector, block, slot]
-                    charge = charges[vector, block, row]
-                    w = weights[block, row]
-                    for c in range(columns):
-                        x = v[c] * decay[c] + charge * w[c]
-                        x = x if x < high[c] else high[c]
-                        v[c] = x if x > low[c] else low[c]
+    """The voltage after settling into ``out`` (B, N, C).
 
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def walk_marking(
-    charges: Array,
-    weights: Array,
-    events: Rows,
-    counts: Index,
-    sends: int,
-    decay: Array,
-    low: Array,
-    high: Array,
-    out: Array,
-    last: Index,
-) -> None:
-    """As :func:`walk`; ``last`` (B, N, C) becomes the last slot (over all sends) that clipped, -1 where none did."""
-    vectors, blocks, _ = charges.shape
-    columns = weights.shape[2]
-    for vector in prange(vectors):
-        for block in range(blocks):
-            v = out[vector, block]
-            mark = last[vector, block]
-            v[:] = np.float32(0)
-            mark[:] = np.int32(-1)
-            count = counts[vector, block]
-            for send in range(sends):
-                for slot in range(count):
-                    step = np.int32(send * count + slot)
-                    row = events[vector, block, slot]
-                    charge = charges[vector, block, row]
-                    w = weights[block, row]
-                    for c in range(columns):
-                        x = v[c] * decay[c] + charge * w[c]
-                        mark[c] = step if (x > high[c]) | (x < low[c]) else mark[c]
-                        x = x if x < high[c] else high[c]
-                        v[c] = x if x > low[c] else low[c]
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=FLAGS)
-def walk_line(
-    charges: Array,
-    weights: Array,
-    events: Rows,
-    counts: Index,
-    sends: int,
-    decay: Array,
-    low: Array,
-    high: Array,
-    settle: Array,
-    line: Array,
-    limit: Array,
-    line_settle: Array,
-    out: Array,
-    last: Index,
-    on_line: Array,
-) -> None:
-    """Leak, rails and line, the settle step included; ``on_line`` (B, N, C) is room for the line's state.
-
-    ``last`` counts the settle step as one more slot.
+    Where ``marking``, ``last`` (B, N, C) becomes how many slots (over all sends) had been taken when one clipped last,
+    0 where none did.
     """
-    vectors, blocks, _ = charges.shape
-    columns = weights.shape[2]
-    inverse = np.float32(1) / limit
-    share = (np.float32(1) - line) * limit
-    settle_share = (np.float32(1) - line_settle) * limit
-    for vector in prange(vectors):
-        for block in range(blocks):
-            v, s, mark = out[vector, block], on_line[vector, block], last[vector, block]
-            v[:] = np.float32(0)
-            s[:] = np.float32(0)
-            mark[:] = np.int32(-1)
-            count = counts[vector, block]
-            for send in range(sends):
-                for slot in range(count):
-                    step = np.int32(send * count + slot)
-                    row = events[vector, block, slot]
-                    charge = charges[vector, block, row]
-                    w = weights[block, row]
-                    for c in range(columns):
-                        s[c] = s[c] * line[c] + charge * w[c]
-                        x = v[c] * decay[c] + share[c] * saturate(s[c] * inverse[c])
-                        mark[c] = step if (x > high[c]) | (x < low[c]) else mark[c]
-                        x = x if x < high[c] else high[c]
-                        v[c] = x if x > low[c] else low[c]
-            step = np.int32(sends * count)
-            for c in range(columns):
-                x = v[c] * settle[c] + settle_share[c] * saturate(s[c] * line[c] * inverse[c])
-                mark[c] = step if (x > high[c]) | (x < low[c]) else mark[c]
-                x = x if x < high[c] else high[c]
-                v[c] = x if x > low[c] else low[c]
+    vectors, blocks, size = charges.shape
+    columns, stride = out.shape[2], weights.shape[2]
+    tiles, groups = stride // WIDTH, (vectors + GROUP - 1) // GROUP
+    flat_weights, flat_charges = weights.reshape(-1), charges.reshape(-1)
+    flat_out, flat_last = out.reshape(-1), last.reshape(-1)
+    peaks = np.empty(blocks * tiles * size, np.float32)
+    for part in prange(blocks * tiles):
+        start = (part // tiles) * size * stride + (part % tiles) * WIDTH
+        row_peaks(flat_weights, start, size, stride, WIDTH, peaks[part * size : (part + 1) * size])
+    for task in prange(blocks * groups):
+        block, group = task // groups, task % groups
+        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
+        moves, bounds = np.empty(size + 2 * CHUNK, np.float32), np.empty(size // CHUNK + 1, np.float32)
+        state, own = np.empty(3 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
+        room = np.empty(WIDTH, np.float32)
+        for tile in range(tiles):
+            column = tile * WIDTH
+            take_tile(factors, column, own)
+            store(room, 0, smaller(load(own, 2 * WIDTH), subtract(splat(np.float32(0)), load(own, WIDTH))))
+            start, peak = block * size * stride + column, (block * tiles + tile) * size
+            for vector in range(group * GROUP, min((group + 1) * GROUP, vectors)):
+                place = vector * blocks + block
+                count = list_slots(flat_charges, place * size, size, peaks, peak, skip_zeros, sent, rows, moves)
+                bound_chunks(moves, count, bounds)
+                _walk_tile(sent, rows, bounds, count, sends, flat_weights, start, stride, own, marking, state, room)
+                place, width = place * columns + column, min(WIDTH, columns - column)
+                _settle(state, own, marking, flat_out, flat_last, place, width)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from data import BadInput, Geometry, Schedule
 from models.kernels import membrane, membrane_reference
-from models.kernels.walks import saturate
+from models.kernels.line_walks import saturate
+from models.kernels.tiles import WIDTH, load, store
 from models.parameters import TERMS, ChipParameters
 from tests.models.chips import SMALL, random_chip, random_codes
 
@@ -61,6 +62,28 @@ def test_unordered_kernel_follows_the_reference(skip_zeros: bool) -> None:
     voltages = membrane(activations, weights, chip, schedule)
     assert np.any(voltages == chip.rail_high.astype(np.float32)), "the rails must act for this to test them"
     np.testing.assert_allclose(voltages, membrane_reference(activations, weights, chip, schedule), atol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [1, 127, 128, 130, 300])
+@pytest.mark.parametrize("terms", [("leak", "rails"), TERMS], ids="+".join)
+@pytest.mark.parametrize("gain", [0.0005, 0.004, 0.05])
+def test_ragged_tiles_follow_the_reference(columns: int, terms: tuple, gain: float) -> None:
+    """Rows over several chunks, columns over several tiles, rails out of reach, within reach, and always reached."""
+    geometry = Geometry(rows=37, columns=columns)
+    chip = random_chip(12, terms, geometry, gain=gain)
+    activations, weights = random_codes(12, 3, geometry)
+    for schedule in (Schedule(sends=3), Schedule(skip_zeros=False, order=tuple(reversed(range(37))))):
+        expected = membrane_reference(activations, weights, chip, schedule)
+        np.testing.assert_allclose(membrane(activations, weights, chip, schedule), expected, rtol=1e-4, atol=2e-4)
+
+
+def test_rails_that_only_a_later_send_reaches() -> None:
+    """A send moves 6 codes: with rails at 20, the fourth clips; with rails at 30 none does."""
+    geometry = Geometry(rows=1, columns=2)
+    chip = replace(ChipParameters.ideal(geometry, 0.1), ordered=True, terms=frozenset({"rails"}))
+    chip = replace(chip, rail_low=np.array([-20.0, -30.0]), rail_high=np.array([20.0, 30.0]))
+    voltages = membrane(np.array([[1]], np.uint8), np.array([[60, 60]], np.int8), chip, Schedule(sends=4))
+    np.testing.assert_allclose(voltages, [[20.0, 24.0]], rtol=1e-6)
 
 
 def test_everything_on_the_rails() -> None:
@@ -180,9 +203,15 @@ def test_two_threads_may_compute_at_once() -> None:
 
 
 def test_tanh_is_good_to_float32() -> None:
-    kernel = numba.vectorize(["float32(float32)"])(saturate.py_func)
-    x = np.concatenate([np.linspace(-12, 12, 20_001), np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
-    np.testing.assert_allclose(kernel(x), np.tanh(x.astype(np.float64)), rtol=1e-6, atol=1e-30)
+    @numba.njit
+    def kernel(values, out):
+        for place in range(0, len(values), WIDTH):
+            store(out, place, saturate(load(values, place)))
+
+    x = np.concatenate([np.linspace(-12, 12, 160 * WIDTH), np.geomspace(1e-30, 1, 8 * WIDTH)]).astype(np.float32)
+    out = np.empty_like(x)
+    kernel(x, out)
+    np.testing.assert_allclose(out, np.tanh(x.astype(np.float64)), rtol=1e-6, atol=1e-30)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from data import BadInput, Schedule
+from data import BadInput, Geometry, Schedule
 from models.kernels import membrane_reference
 from models.kernels.coefficients import Coefficients, input_charges, weight_charges
 from models.ordered import ordered_multiply, unordered_multiply
@@ -55,6 +55,22 @@ def test_kernels_follow_the_operations(terms: tuple, schedule: Schedule, blocks:
         torch.testing.assert_close(ours.double(), theirs, rtol=2e-5, atol=2e-5 * float(theirs.abs().max()))
 
 
+@pytest.mark.parametrize("rail", [6.0, 12.0, 1000.0])
+@pytest.mark.parametrize("terms", [("leak", "rails"), TERMS], ids="+".join)
+def test_kernels_follow_the_operations_over_several_tiles(terms: tuple, rail: float) -> None:
+    geometry = Geometry(rows=37, columns=130)
+    chip = random_chip(3, terms, geometry, gain=0.01, rail=rail)
+    activations, codes = random_codes(3, 5, geometry)
+    schedule = Schedule(sends=2, settle_ns=200)
+    charges = torch.from_numpy(input_charges(activations, chip))
+    weights = torch.from_numpy(weight_charges(codes, chip) * chip.gain)
+    factors = Coefficients.of(chip, schedule)
+    exact = gradients(charges, weights, factors, schedule)
+    compiled = gradients(charges.float(), weights.float(), factors, schedule)
+    for ours, theirs in zip(compiled, exact, strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=2e-5, atol=3e-5 * float(theirs.abs().max()))
+
+
 @pytest.mark.parametrize("terms", CASES, ids="+".join)
 def test_operations_follow_the_reference(terms: tuple) -> None:
     chip = random_chip(4, terms, gain=0.02, rail=12.0)
@@ -79,7 +95,7 @@ def test_gradcheck(terms: tuple) -> None:
 
 
 def test_what_came_before_a_clip_has_no_gradient() -> None:
-    """One column, rail 10: rows of 4, 8 (clips) and 1 codes; only the last row still matters."""
+    """One column, rail 10: rows of 4, 8 (clips) and 1 codes, sent once; only the last row still matters."""
     chip = random_chip(0, ("rails",))
     factors = Coefficients.of(chip, Schedule())
     first = {name: getattr(factors, name)[:1] for name in ("decay", "settle", "line", "line_settle", "limit")}

@@ -1,0 +1,64 @@
+"""What the benchmark computes is what it says, and its figures have the promised form."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from data import BadInput
+from labctl import benchmarks
+from labctl.benchmarks import Shape, chip, measure, mock_multiply, operands
+from labctl.cli import run
+
+TINY = Shape(4, 20, 6, 2, 0.5, 2)
+
+
+def test_blocks_and_matrix_hold_the_same_layer() -> None:
+    given = operands(TINY)
+    blocks = torch.einsum("bnr,nrc->bc", given.charges, given.weights)
+    torch.testing.assert_close(blocks, given.inputs @ given.matrix.T)
+    assert 0.2 < float((given.inputs == 0).float().mean()) < 0.8
+
+
+def test_the_chip_has_the_terms_asked_for() -> None:
+    assert chip(3).terms == {"leak"}
+    assert chip(3, rails=85.0).terms == {"leak", "rails"}
+    assert chip(3, rails=85.0, line=True).terms == {"leak", "rails", "line"}
+
+
+def test_the_mock_clamps_every_block_and_the_sum() -> None:
+    inputs, weights = torch.full((1, 256), 31.0), torch.full((256, 1), 63.0)
+    assert mock_multiply(inputs, weights, 0.002, 1, 0.0).tolist() == [[127.0]]
+    weights[128:] = -63.0
+    assert mock_multiply(inputs, weights, 0.002, 1, 0.0).tolist() == [[-1.0]]
+    with pytest.raises(BadInput, match="up to 31"):
+        mock_multiply(inputs + 1, weights, 0.002, 1, 0.0)
+
+
+def test_figures_are_ratios_by_case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(benchmarks, "KEYWORD", TINY)
+    monkeypatch.setattr(benchmarks, "SQUARE", TINY)
+    monkeypatch.setattr(benchmarks, "MINIMUM_S", 0.0)
+    assert run(["bench", "--json", "--rounds", "1", "--threads", "1"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    cases = {figure["case"] for figure in figures}
+    assert {"forward/default", "forward/worst", "forward/line", "forward/no-rails", "train/default"} <= cases
+    assert {"peer/torch-loop", "peer/hxtorch-mock"} <= cases
+    for figure in figures:
+        assert set(figure) == {"case", "ratio", "threads", "shape"}
+        assert np.isfinite(figure["ratio"])
+        assert figure["ratio"] > 0
+        assert figure["threads"] == 1
+
+
+def test_a_peer_that_is_not_installed_is_named() -> None:
+    for reason in benchmarks.absent().values():
+        assert "extra `bench`" in reason
+
+
+def test_threads_that_are_not_there_are_refused() -> None:
+    with pytest.raises(BadInput, match="threads must be 1 to"):
+        measure(threads=0)
