@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -144,7 +143,8 @@ class StudyFolder:
 
         Whoever comes second with the same point finds it finished; what it brings is thrown away.
         """
-        part = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".part", dir=self.points))
+        part = self.points / f".{key}.{os.getpid()}.part"
+        part.mkdir()
         try:
             yield part
             if not self.is_done(key):
@@ -237,12 +237,12 @@ def _as_read(plan: Plan) -> Plan:
 
 def _write(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
     """JSON in one step: whoever reads meets the whole file or none."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        part.replace(path)
     finally:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ def collect(folder: StudyFolder) -> pd.DataFrame:
         for row in folder.rows(point.key)
     ]
     table = pd.DataFrame(rows, columns=None if rows else ["point"])
-    text = [name for name in table.columns if table[name].map(type).eq(str).any()]
+    text = [name for name in table.columns if table[name].map(lambda value: isinstance(value, str)).any()]
     return table.assign(**{name: table[name].fillna("") for name in text})
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.record import CalibrationRecord, load_record
 from data.encoding import Encoding
@@ -43,13 +44,12 @@ class Speech:
 
 def save_speech(speech: Speech, folder: Path) -> None:
     """Write ``speech.npz``."""
-    splits = {name: getattr(speech, name) for name in _SPLITS}
-    np.savez(
-        folder / "speech.npz",
-        **{f"{name}.activations": samples.activations for name, samples in splits.items()},
-        **{f"{name}.labels": samples.labels for name, samples in splits.items()},
-        **{f"encoding.{name}": values for name, values in speech.encoding.arrays().items()},
-    )
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name in _SPLITS:
+        samples: Samples = getattr(speech, name)
+        arrays |= {f"{name}.activations": samples.activations, f"{name}.labels": samples.labels}
+    arrays |= {f"encoding.{name}": values for name, values in speech.encoding.arrays().items()}
+    _save(folder / "speech.npz", arrays)
 
 
 def load_speech(folder: Path) -> Speech:
@@ -63,9 +63,10 @@ def load_speech(folder: Path) -> Speech:
 
 def save_float(network: FloatNetwork, folder: Path) -> None:
     """Write ``float.npz``."""
-    weights = {f"weights{index}": values for index, values in enumerate(network.weights)}
-    biases = {f"bias{index}": values for index, values in enumerate(network.biases)}
-    np.savez(folder / "float.npz", activation_max=np.array(network.activation_max), **weights, **biases)
+    arrays: dict[str, NDArray[np.generic]] = {"activation_max": np.array(network.activation_max)}
+    for index, (weights, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        arrays |= {f"weights{index}": weights, f"bias{index}": bias}
+    _save(folder / "float.npz", arrays)
 
 
 def load_float(folder: Path) -> FloatNetwork:
@@ -87,3 +88,7 @@ def load_calibration(folder: Path) -> CalibrationRecord:
     if not files:
         raise BadInput(f"there is no calibration in {folder}")
     return load_record(files[0])
+
+
+def _save(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    np.savez(path, **arrays)  # type: ignore[arg-type]
