@@ -26,7 +26,7 @@ GEOMETRY = Geometry(rows=16, columns=12)
 TINY = replace(
     plans.QUICK,
     name="tiny",
-    conditions=(plans.DEFAULT,),
+    conditions=(plans.Condition("leaky", ("line=off", "voltage=off")),),
     boards=1,
     seeds=1,
     geometry="128x136",
@@ -180,7 +180,7 @@ def test_the_smallest_real_run(
     found = study(capsys, tmp_path, *command)
     assert found["complete"]
     assert found["simulated"]
-    assert set(found["accuracy"]["default"]) == set(plans.ARMS)
+    assert set(found["accuracy"]["leaky"]) == set(plans.ARMS)
     table = pd.read_parquet(found["files"]["table"])
     losses = table[table["quantity"] == "training loss on the ordered model"].pivot_table(
         index="arm", columns="order", values="value"

@@ -115,6 +115,10 @@ class Results:
         """Accuracy on the board."""
         return self.cells("accuracy", condition=condition, arm=arm)
 
+    def believed(self, condition: str, arm: str) -> dict[tuple[int, int], float]:
+        """Accuracy of the validation voices on what the arm was trained on."""
+        return self.cells("validation accuracy in training", condition=condition, arm=arm)
+
     def in_order(self, condition: str, arm: str, order: str) -> dict[tuple[int, int], float]:
         """Accuracy on the board in an event order."""
         return self.cells("accuracy in order", condition=condition, arm=arm, order=order)

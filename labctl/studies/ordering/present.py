@@ -97,6 +97,15 @@ def _accuracy(page: Page, results: Results, arms: Sequence[str], pictures: Path)
         for condition in results.conditions()
     ]
     page.table(["condition", *others], rows)
+    page.text(
+        "What training ended with: accuracy of the validation voices on what the arm was trained on, mean in percent. "
+        "An arm that is low here has learnt less, whatever its model is worth."
+    )
+    rows = [
+        [condition, *(_with_spread(spread(results.believed(condition, arm))) for arm in arms)]
+        for condition in results.conditions()
+    ]
+    page.table(["condition", *arms], rows)
 
 
 def _orders(page: Page, results: Results, pictures: Path) -> None:
@@ -178,6 +187,9 @@ def _document(results: Results) -> dict[str, object]:
         "accuracy": {c: {arm: spread(results.accuracy(c, arm)) for arm in arms} for c in conditions},
         "ordered_less_unordered": {
             c: difference(results.accuracy(c, "ordered"), results.accuracy(c, BLIND)) for c in conditions
+        },
+        "validation_accuracy_in_training": {
+            c: {arm: spread(results.believed(c, arm)) for arm in arms} for c in conditions
         },
         "orders": {
             c: {arm: {order: spread(results.in_order(c, arm, order)) for order in orders} for arm in searched}
