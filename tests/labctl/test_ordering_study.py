@@ -155,7 +155,7 @@ def test_a_difference_is_taken_pair_by_pair_and_says_when_it_is_not_seen() -> No
 def test_plans_hold_together(scale: plans.Scale) -> None:
     plan = plans.ordering_plan(scale, seed=3)
     check_plan(plan.points)
-    cells = [point for point in plan.points if point.settings["kind"] == "cell"]
+    cells = [point for point in plan.points if point.settings["kind"] == "judging"]
     assert len(cells) == len(scale.conditions) * scale.boards * scale.seeds
     assert scale.seeds >= 3
     chips = {(p.settings["condition"]["name"], p.settings["board"]) for p in cells}
@@ -192,7 +192,7 @@ def test_the_smallest_real_run(
     assert "SIMULATED" in report
     assert report.count("<figure>") == 3
     assert study(capsys, tmp_path, *command) == found
-    assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 4
+    assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 5
     assert labctl(["study", *command, "--seed", "2"]) == 2
 
 
@@ -201,7 +201,7 @@ def test_the_smallest_real_run(
 def test_the_same_seed_gives_the_same_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    working = replace(plans.STRONG, spacing_ns=48, sends=1, shuffled=True)
+    working = replace(plans.STRONG, spacing_ns=48, sends=1)
     monkeypatch.setattr(plans, "QUICK", replace(TINY, conditions=(plans.NONE, working)))
     tables = []
     for name, workers in (("a", "1"), ("b", "2")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from labctl.bench import Bench, BenchConfig, BoardConfig, EmulatorConfig, Schedu
 from labctl.learning import prepare_speech
 from labctl.measuring import calibrate
 from labctl.residuals import ProbeSize, measure_residuals
-from labctl.statistics import accuracy
-from labctl.studies.ordering.orders import RULES, decide, ruled_orders
-from labctl.studies.ordering.search import search_orders
+from labctl.statistics import Proportion, accuracy
+from labctl.studies.ordering.judging import Candidate, judge_by_turns
+from labctl.studies.ordering.orders import ASCENDING, RULES, ruled_orders
+from labctl.studies.ordering.search import Found, search_orders
 from labctl.studies.ordering.storage import (
     Speech,
     load_calibration,
@@ -30,17 +31,18 @@ from labctl.studies.ordering.storage import (
 )
 from labctl.studies.ordering.training import Amount, Trainer
 from labctl.studies.points import Point, Row
-from models.arms import TrainedNetwork
 from models.floatnet import FloatOptions, train_float
-from models.network import run
-from models.networkfile import save_network
-from models.parameters import ChipParameters
+from models.network import IntegerNetwork, run
+from models.networkfile import load_network, save_network
 from models.samples import Samples
 
 SEARCHED_ARMS = ("unordered", "ordered")
 """Arms whose networks are run in other event orders: one that knows nothing of order, one that was trained in one."""
 
 OPTIMISED = "optimised"
+
+PROBED_FROM = 256
+"""Test utterances of which some are sent again and again for the non-associativity."""
 
 Needs = Mapping[str, Path]
 
@@ -56,7 +58,8 @@ def compute(point: Point, place: Path, needs: Needs) -> Iterable[Row]:
         "speech": _speech,
         "float": _float,
         "calibration": _calibration,
-        "cell": _cell,
+        "training": _training,
+        "judging": _judging,
     }
     kind = point.settings["kind"]
     if kind not in known:
@@ -100,50 +103,67 @@ def _calibration(settings: Mapping[str, Any], place: Path, _: Needs) -> Iterable
     return [{**_names(settings), "quantity": name, "value": value} for name, value in found.items()]
 
 
-def _cell(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterable[Row]:
+def _training(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterable[Row]:
     speech, start = load_speech(needs[settings["speech"]]), load_float(needs[settings["float"]])
     record = load_calibration(needs[settings["calibration"]])
     amount = Amount(settings["seed"], settings["epochs"], settings["board_epochs"], settings["board_utterances"])
-    names: Row = {**_names(settings), "seed": settings["seed"]}
-    rows: list[Row] = []
     with _bench(settings, place) as bench:
         networks = Trainer(start, speech.task(), record, bench.board, amount).arms(settings["arms"])
-        for arm, trained in networks.items():
-            kept = replace(trained, network=replace(trained.network, encoding=speech.encoding.arrays()))
-            save_network(kept, place / f"{arm}.safetensors")
-            rows += [{**names, "arm": arm, **row} for row in _judge(trained, bench, speech, settings)]
-        for arm in SEARCHED_ARMS:
-            found = _orders(networks[arm], bench, record.ordered, speech, settings)
-            rows += [{**names, "arm": arm, **row} for row in found]
-    return rows
+    for arm, trained in networks.items():
+        kept = replace(trained, network=replace(trained.network, encoding=speech.encoding.arrays()))
+        save_network(kept, place / f"{arm}.safetensors")
+    names = {**_names(settings), "seed": settings["seed"], "quantity": "validation accuracy in training"}
+    return [{**names, "arm": arm, "value": trained.validation_accuracy} for arm, trained in networks.items()]
 
 
-def _judge(trained: TrainedNetwork, bench: Bench, speech: Speech, settings: Mapping[str, Any]) -> Iterator[Row]:
-    """Accuracy on the board, what training believed, and the non-associativity of each layer."""
-    test = speech.test
-    trace = run(trained.network, bench.board, test.activations)
-    found = accuracy(trace.decisions, test.labels)
-    yield {"quantity": "accuracy", "value": found.value, "count": found.count}
-    yield {"quantity": "validation accuracy in training", "value": trained.validation_accuracy}
-    size = ProbeSize(utterances=settings["probed"])
-    layers = measure_residuals(trained.network, bench.board, {}, test.activations, trace, size, settings["seed"])
-    for layer in layers:
-        yield {"quantity": "non-associativity", "layer": layer.layer, "value": layer.non_associativity}
-
-
-def _orders(
-    trained: TrainedNetwork, bench: Bench, ordered: ChipParameters, speech: Speech, settings: Mapping[str, Any]
-) -> Iterator[Row]:
-    """Accuracy on the board in other event orders; the search sees training utterances only."""
-    network = trained.network
+def _judging(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterable[Row]:
+    speech = load_speech(needs[settings["speech"]])
+    ordered = load_calibration(needs[settings["calibration"]]).ordered
+    folder = needs[settings["training"]]
+    networks = {arm: load_network(folder / f"{arm}.safetensors").network for arm in settings["arms"]}
     few = speech.training.first(settings["searched"])
-    found = search_orders(network, ordered, few, tries=settings["tries"], seed=settings["seed"])
-    tried = {rule: ruled_orders(network, rule) for rule in RULES} | {OPTIMISED: found.orders}
-    losses = {**found.ruled, OPTIMISED: found.loss}
-    for name, orders in tried.items():
-        judged = accuracy(decide(network, bench.board, speech.test.activations, orders), speech.test.labels)
-        yield {"order": name, "quantity": "accuracy in order", "value": judged.value, "count": judged.count}
-        yield {"order": name, "quantity": "training loss on the ordered model", "value": losses[name]}
+    found = {
+        arm: search_orders(networks[arm], ordered, few, tries=settings["tries"], seed=settings["seed"])
+        for arm in SEARCHED_ARMS
+    }
+    candidates = [Candidate(arm, ASCENDING, net, ruled_orders(net, ASCENDING)) for arm, net in networks.items()]
+    for arm, search in found.items():
+        rules = [rule for rule in RULES if rule != ASCENDING]
+        candidates += [Candidate(arm, rule, networks[arm], ruled_orders(networks[arm], rule)) for rule in rules]
+        candidates.append(Candidate(arm, OPTIMISED, networks[arm], search.orders))
+    names = {**_names(settings), "seed": settings["seed"]}
+    with _bench(settings, place) as bench:
+        right = judge_by_turns(candidates, bench.board, speech.test)
+        rows = [*_accuracies(candidates, right), *_losses(found)]
+        for arm, network in networks.items():
+            rows += [{"arm": arm, **row} for row in _probe(network, bench, speech, settings)]
+    return [{**names, **row} for row in rows]
+
+
+def _accuracies(candidates: Sequence[Candidate], right: Sequence[Proportion]) -> Iterator[Row]:
+    """Accuracy on the board in every order; that in the order trained in is an arm's accuracy."""
+    for candidate, found in zip(candidates, right, strict=True):
+        row: Row = {"arm": candidate.arm, "value": found.value, "count": found.count}
+        if candidate.order == ASCENDING:
+            yield {**row, "quantity": "accuracy"}
+        if candidate.arm in SEARCHED_ARMS:
+            yield {**row, "order": candidate.order, "quantity": "accuracy in order"}
+
+
+def _losses(found: Mapping[str, Found]) -> Iterator[Row]:
+    """What the search saw."""
+    for arm, search in found.items():
+        for order, loss in {**search.ruled, OPTIMISED: search.loss}.items():
+            yield {"arm": arm, "order": order, "quantity": "training loss on the ordered model", "value": loss}
+
+
+def _probe(network: IntegerNetwork, bench: Bench, speech: Speech, settings: Mapping[str, Any]) -> Iterator[Row]:
+    """Non-associativity of each layer."""
+    some = speech.test.first(PROBED_FROM).activations
+    trace = run(network, bench.board, some)
+    size = ProbeSize(utterances=settings["probed"])
+    for layer in measure_residuals(network, bench.board, {}, some, trace, size, settings["seed"]):
+        yield {"quantity": "non-associativity", "layer": layer.layer, "value": layer.non_associativity}
 
 
 def _names(settings: Mapping[str, Any]) -> dict[str, str | int]:
@@ -162,7 +182,4 @@ def _bench(settings: Mapping[str, Any], runs: Path) -> Iterator[Bench]:
         schedule=ScheduleConfig(spacing_ns=condition["spacing_ns"], sends=condition["sends"]),
     )
     with open_bench(config) as bench:
-        if condition["shuffled"]:
-            order = np.random.default_rng(settings["board"]).permutation(bench.board.geometry.rows)
-            bench.schedule = bench.schedule.with_order(order)
         yield bench

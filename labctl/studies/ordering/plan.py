@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from labctl.studies.folder import Plan
@@ -23,14 +22,12 @@ class Condition:
         physics: settings of the emulated board's physics.
         spacing_ns: between two events.
         sends: repeats of each vector.
-        shuffled: the working event order is a random one, drawn with the board, not the ascending one.
     """
 
     name: str
     physics: tuple[str, ...] = ()
     spacing_ns: int = 40
     sends: int = 2
-    shuffled: bool = False
 
 
 NONE = Condition("none", ("order=off",))
@@ -49,7 +46,6 @@ CONDITIONS = (
     Condition("spacing-96ns", spacing_ns=96),
     Condition("sends-1", sends=1),
     Condition("sends-4", sends=4),
-    Condition("shuffled", shuffled=True),
     STRONG,
 )
 """Those of the full study, each but the last one change away from the default."""
@@ -147,11 +143,6 @@ def ordering_plan(scale: Scale, seed: int) -> Plan:
     return Plan(NAME, scale.name, seed, (*points, *_strongest_first(calibrations), *_strongest_first(cells)))
 
 
-def _strongest_first(points: Iterable[Point]) -> list[Point]:
-    """What takes longest is begun first, so that no worker is left alone with it at the end."""
-    return list(points)[::-1]
-
-
 def _float(scale: Scale, seed: int) -> Point:
     settings = {"kind": "float", "speech": "speech", "seed": seed, "epochs": scale.float_epochs}
     return Point(f"float-{seed}", settings, ("speech",))
@@ -171,19 +162,30 @@ def _calibration(scale: Scale, condition: Condition, board: int) -> Point:
     )
 
 
-def _cell(scale: Scale, condition: Condition, board: int, seed: int) -> Point:
-    needs = {"speech": "speech", "float": f"float-{seed}", "calibration": _calibration_key(condition, board)}
-    settings = {
-        "kind": "cell",
-        **needs,
-        **_board(scale, condition, board),
-        "seed": seed,
-        "arms": ARMS,
+def _cell(scale: Scale, condition: Condition, board: int, seed: int) -> list[Point]:
+    """Training of all arms, and what the board says of them: a board each, fresh from its start."""
+    calibration = _calibration_key(condition, board)
+    key = f"{calibration}-seed-{seed}"
+    where = {**_board(scale, condition, board), "seed": seed, "arms": ARMS}
+    before = {"speech": "speech", "float": f"float-{seed}", "calibration": calibration}
+    training = {
+        "kind": "training",
+        **before,
+        **where,
         "epochs": scale.epochs,
         "board_epochs": scale.board_epochs,
         "board_utterances": scale.board_utterances,
+    }
+    needed = {"speech": "speech", "calibration": calibration, "training": key}
+    judging = {
+        "kind": "judging",
+        **needed,
+        **where,
         "searched": scale.searched,
         "tries": scale.tries,
         "probed": scale.probed,
     }
-    return Point(f"{_calibration_key(condition, board)}-seed-{seed}", settings, tuple(needs.values()))
+    return [
+        Point(key, training, tuple(before.values())),
+        Point(f"{key}-judged", judging, tuple(needed.values())),
+    ]
