@@ -137,10 +137,16 @@ def ordering_plan(scale: Scale, seed: int) -> Plan:
     points = [Point("speech", {"kind": "speech", "size": scale.size, "utterances": scale.utterances})]
     points += [_float(scale, number) for number in seeds]
     calibrations = [_calibration(scale, condition, number) for condition in scale.conditions for number in boards]
+    # The last condition is the strongest and takes longest: it is begun first, so that no worker is left alone with
+    # it at the end.
     cells = [
-        _cell(scale, condition, board, number) for condition in scale.conditions for board in boards for number in seeds
+        point
+        for condition in reversed(scale.conditions)
+        for board in boards
+        for number in seeds
+        for point in _cell(scale, condition, board, number)
     ]
-    return Plan(NAME, scale.name, seed, (*points, *_strongest_first(calibrations), *_strongest_first(cells)))
+    return Plan(NAME, scale.name, seed, (*points, *reversed(calibrations), *cells))
 
 
 def _float(scale: Scale, seed: int) -> Point:
