@@ -8,6 +8,7 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 Cells = Mapping[tuple[int, int], float]
 """A value for each (board, training seed)."""
 
-TOLD_APART = 2.0
-"""A mean difference counts as seen from so many of its standard errors on."""
+LEVEL = 0.99
+"""Confidence from which on a mean difference counts as seen (Student's t): high, because many are looked at."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse``, or ``not told apart`` where the mean is within twice its standard error."""
-        mean = self.spread.mean
-        if not abs(mean) > TOLD_APART * self.error:
+        """``better``, ``worse``, or ``not told apart`` where the :data:`LEVEL` interval of the mean holds 0."""
+        mean, count = self.spread.mean, self.spread.count
+        if count < 2 or abs(mean) <= float(t.ppf(0.5 + LEVEL / 2, count - 1)) * self.error:
             return "not told apart"
         return "better" if mean > 0 else "worse"
 

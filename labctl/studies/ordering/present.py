@@ -173,8 +173,10 @@ def _method(page: Page, results: Results) -> None:
         "utterances in the same sequence. 'board' is trained on the board with gradients of the order-blind model; "
         "'ordered+board' goes on from 'ordered' and so has had more epochs than the others. Nothing was chosen by the "
         f"test utterances ({tested:.0f} of unseen voices, so one accuracy has a standard error of about "
-        f"{100 * (0.25 * 0.75 / tested) ** 0.5:.1f} points near 75 %). A difference counts as seen from two standard "
-        "errors on; pairs of one board are not quite independent, and of many comparisons some seem seen by chance."
+        f"{100 * (0.25 * 0.75 / tested) ** 0.5:.1f} points near 75 %). A difference counts as seen at "
+        "the 99 % level of Student's t over pairs. Pairs of one board share its trial noise and are not quite "
+        "independent: what condition 'none' shows between its 'ordered' and 'unordered' arm, which are the same "
+        "network where no order term was seen, is what chance alone does here."
     )
 
 
