@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from data.errors import BadInput
-from data.values import Geometry, Schedule
+from data.values import Activations, Geometry, Outputs, Schedule
 from labctl.cli import run as labctl
 from labctl.studies.ordering import plan as plans
 from labctl.studies.ordering.analysis import difference, spread
+from labctl.studies.ordering.judging import Candidate, judge_by_turns
 from labctl.studies.ordering.orders import RULES, BlockOrders, decide, ruled_orders
 from labctl.studies.ordering.search import search_orders
 from labctl.studies.points import check_plan
@@ -131,6 +132,38 @@ def test_rules_order_rows_as_they_say() -> None:
 def test_block_orders_must_fit_the_network() -> None:
     with pytest.raises(BadInput, match="one event order for each block"):
         decide(network(), ChipModel(chip(None)), np.zeros((2, 40), np.uint8), ruled_orders(network(), "ascending")[:1])
+
+
+def test_judging_by_turns_counts_every_utterance_once_for_every_candidate() -> None:
+    samples, leaky = utterances(), chip(300.0)
+    some = Samples(samples.activations[:51], samples.labels[:51])
+    orders = {rule: ruled_orders(network(), rule) for rule in RULES}
+    candidates = [Candidate("ordered", rule, network(), own) for rule, own in orders.items()]
+    found = judge_by_turns(candidates, ChipModel(leaky), some)
+    right = [decide(network(), ChipModel(leaky), some.activations, own) == some.labels for own in orders.values()]
+    assert [item.value for item in found] == [float(np.mean(each)) for each in right]
+    assert {item.count for item in found} == {51}
+
+
+def test_a_board_that_drifts_favours_no_candidate() -> None:
+    class Tiring(ChipModel):
+        """Gives less and less: a share lost with every vector."""
+
+        sent = 0
+
+        def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
+            share = max(0.0, 1.0 - self.sent / 3000)
+            self.sent += len(activations)
+            return (super().multiply(activations, schedule) * share).astype(np.int16)
+
+    same = [Candidate("ordered", str(n), network(), ruled_orders(network(), "ascending")) for n in range(4)]
+    by_turns = [item.value for item in judge_by_turns(same, Tiring(chip(None)), utterances())]
+    tired = Tiring(chip(None))
+    in_a_row = [
+        float(np.mean(decide(c.network, tired, utterances().activations, c.orders) == utterances().labels))
+        for c in same
+    ]
+    assert np.ptp(by_turns) < 0.5 * np.ptp(in_a_row)
 
 
 def test_spread_tells_seeds_from_boards() -> None:
