@@ -1,0 +1,248 @@
+"""The folder of a study: its plan, a folder for each finished point, what failed, table and report.
+
+::
+
+    plan.json                what is to be done
+    points/KEY/result.json   rows of a finished point; its files lie beside it
+    points/.KEY.*.part/      being computed; left over only after a kill, and thrown away
+    failed/KEY.json          why a point failed; it is tried again by the next run
+    running.json             which process works here
+    table.parquet            all rows
+    report.html, pictures/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from data.errors import BadInput
+from labctl.plain import plain
+from labctl.studies.points import Point, Row, check_plan
+
+FORMAT = "labctl study"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study does.
+
+    Attributes:
+        study: name of the study.
+        scope: ``quick`` or ``full``, or what else the points were drawn up from, in words.
+        seed: what everything is drawn from.
+        points: in the order in which they are begun; each after those that it needs.
+    """
+
+    study: str
+    scope: str
+    seed: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a point failed: a sentence, and the traceback for whoever mends it."""
+
+    key: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a study is; keys of points in the order of the plan.
+
+    Attributes:
+        done: finished.
+        failed: tried and failed.
+        blocked: wait for a point that failed.
+        waiting: not tried yet.
+        running: whether a process is at work on it now.
+    """
+
+    done: tuple[str, ...]
+    failed: tuple[Failure, ...]
+    blocked: tuple[str, ...]
+    waiting: tuple[str, ...]
+    running: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether every point is finished."""
+        return not (self.failed or self.blocked or self.waiting)
+
+
+class StudyFolder:
+    """The folder of a study; nothing is read or written before a method is called."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.points = path / "points"
+        self.table = path / "table.parquet"
+        self.report = path / "report.html"
+        self.pictures = path / "pictures"
+        self._plan = path / "plan.json"
+        self._failed = path / "failed"
+        self._running = path / "running.json"
+
+    def begin(self, plan: Plan) -> None:
+        """Write the plan, or see that the one which is there is the same.
+
+        Raises:
+            BadInput: a plan that makes no sense, another plan's folder, or a folder that cannot be written to.
+        """
+        check_plan(plan.points)
+        if self._plan.exists():
+            if self.plan() != _as_read(plan):
+                raise BadInput(f"{self.path} holds a study with another plan; choose another folder with --out")
+        else:
+            try:
+                self.points.mkdir(parents=True, exist_ok=True)
+                _write(self._plan, {"format": FORMAT, "version": VERSION, **plain(plan)})
+            except OSError as error:
+                raise BadInput(f"the study cannot be written to {self.path}: {error.strerror}") from error
+
+    def plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            BadInput: there is none, it is damaged, or of a newer version.
+        """
+        try:
+            content = json.loads(self._plan.read_text(encoding="utf-8"))
+            if content["format"] != FORMAT or content["version"] > VERSION:
+                raise BadInput(f"{self._plan} was not written by this version of labctl")
+            points = tuple(Point(p["key"], p["settings"], tuple(p["needs"])) for p in content["points"])
+            return Plan(content["study"], content["scope"], int(content["seed"]), points)
+        except FileNotFoundError:
+            raise BadInput(f"there is no study in {self.path}") from None
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(f"the plan of the study {self._plan} is damaged: {error!r}") from error
+
+    def place(self, key: str) -> Path:
+        """Folder of a finished point."""
+        return self.points / key
+
+    def is_done(self, key: str) -> bool:
+        """Whether a point is finished."""
+        return (self.place(key) / "result.json").is_file()
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[Path]:
+        """A new folder for a point; without an error it becomes the finished one in one step.
+
+        Whoever comes second with the same point finds it finished; what it brings is thrown away.
+        """
+        part = self.points / f".{key}.{os.getpid()}.part"
+        part.mkdir()
+        try:
+            yield part
+            if not self.is_done(key):
+                part.replace(self.place(key))
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def finish(self, part: Path, rows: Sequence[Row]) -> None:
+        """Write the rows of a point into the folder that :meth:`writing` gave."""
+        _write(part / "result.json", plain(list(rows)))
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """Rows of a finished point."""
+        found: list[dict[str, Any]] = json.loads((self.place(key) / "result.json").read_text(encoding="utf-8"))
+        return found
+
+    def fail(self, failure: Failure) -> None:
+        """Note that a point failed."""
+        self._failed.mkdir(exist_ok=True)
+        _write(self._failed / f"{failure.key}.json", asdict(failure))
+
+    def failures(self) -> dict[str, Failure]:
+        """What failed, by key."""
+        files = sorted(self._failed.glob("*.json"))
+        found = [Failure(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        return {item.key: item for item in found}
+
+    def tidy(self) -> None:
+        """Throw away half-done points, and forget what failed: both are tried again. Only while holding the folder."""
+        shutil.rmtree(self._failed, ignore_errors=True)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Throw away half-done points. Only while holding the folder."""
+        for part in self.points.glob(".*.part"):
+            shutil.rmtree(part, ignore_errors=True)
+
+    def state(self) -> State:
+        """How far the study is."""
+        failed = self.failures()
+        done: list[str] = []
+        blocked: list[str] = []
+        waiting: list[str] = []
+        for point in self.plan().points:
+            if self.is_done(point.key):
+                done.append(point.key)
+                failed.pop(point.key, None)
+            elif point.key in failed:
+                continue
+            elif any(key in failed or key in blocked for key in point.needs):
+                blocked.append(point.key)
+            else:
+                waiting.append(point.key)
+        return State(tuple(done), tuple(failed.values()), tuple(blocked), tuple(waiting), self._holder() is not None)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only process that works on this folder.
+
+        Raises:
+            BadInput: another one is.
+        """
+        if self._holder() is None:
+            self._running.unlink(missing_ok=True)
+        me = psutil.Process()
+        try:
+            with self._running.open("x", encoding="utf-8") as file:
+                json.dump({"pid": me.pid, "started": me.create_time()}, file)
+        except FileExistsError:
+            raise BadInput(f"process {self._holder()} is at work on the study in {self.path}; wait for it") from None
+        try:
+            yield
+        finally:
+            self._running.unlink(missing_ok=True)
+
+    def _holder(self) -> int | None:
+        """The process that works here; None where there is none, or it ended without a word."""
+        try:
+            content = json.loads(self._running.read_text(encoding="utf-8"))
+            process = psutil.Process(int(content["pid"]))
+            return process.pid if abs(process.create_time() - float(content["started"])) < 1.0 else None
+        except (OSError, ValueError, KeyError, psutil.Error):
+            return None
+
+
+def _as_read(plan: Plan) -> Plan:
+    """The plan as it comes back from its file, where a tuple is a list."""
+    return Plan(plan.study, plan.scope, plan.seed, tuple(Point(p.key, plain(p.settings), p.needs) for p in plan.points))
+
+
+def _write(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
+    """JSON in one step: whoever reads meets the whole file or none."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

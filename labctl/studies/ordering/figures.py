@@ -1,0 +1,93 @@
+"""The figures of the ordering study; every cell (board and training seed) is a point, the mean a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from labctl.report.plots import COLOURS, drawing
+from labctl.studies.ordering.analysis import Cells, Results
+
+ARM_COLOURS = {**COLOURS, "ordered+board": "#cc79a7", "board": "#1b1f24"}
+ORDER_SHADES = ("#999999", "#e69f00", "#cc79a7", "#56b4e9", "#009e73", "#0072b2")
+MARKERS = "osD^vP"
+
+
+def accuracy_figure(results: Results, arms: Sequence[str]) -> Figure:
+    """Accuracy on the board of every arm, conditions side by side."""
+    conditions = results.conditions()
+    with drawing(max(7.0, 2.2 * len(conditions)), 3.6) as figure:
+        axes = figure.subplots()
+        _clusters(axes, conditions, arms, [[results.accuracy(c, arm) for arm in arms] for c in conditions])
+        known = results.float_accuracy()
+        if known:
+            axes.axhline(float(np.mean(known)), color=COLOURS["float"], lw=0.9, ls="--", label="float network")
+        axes.set_ylabel("accuracy on the board")
+        axes.legend(title="trained on", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def orders_figure(results: Results, arms: Sequence[str], orders: Sequence[str]) -> Figure:
+    """Accuracy on the board in each event order less that in the ascending one, for each network."""
+    conditions = results.conditions()
+    with drawing(max(7.0, 2.2 * len(conditions)), 2.8 * len(arms)) as figure:
+        grid = np.atleast_1d(figure.subplots(len(arms), 1, sharex=True))
+        for axes, arm in zip(grid, arms, strict=True):
+            values = [[_less_ascending(results, c, arm, order) for order in orders] for c in conditions]
+            _clusters(axes, conditions, orders, values, dict(zip(orders, ORDER_SHADES, strict=False)))
+            axes.axhline(0.0, color="#1b1f24", lw=0.8)
+            axes.set_title(f"networks of the {arm} arm")
+            axes.set_ylabel("accuracy less ascending")
+        grid[0].legend(title="event order", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def layers_figure(results: Results, arms: Sequence[str]) -> Figure:
+    """Non-associativity of every layer, for each condition."""
+    conditions, layers = results.conditions(), results.layers()
+    with drawing(max(7.0, 2.0 * len(conditions)), 2.8) as figure:
+        grid = np.atleast_1d(figure.subplots(1, max(len(conditions), 1), sharey=True))
+        for axes, condition in zip(grid, conditions, strict=False):
+            for arm, marker in zip(arms, MARKERS, strict=False):
+                means = [results.non_associativity(condition, arm, layer).mean for layer in layers]
+                axes.plot(layers, means, marker, ls="-", lw=0.8, ms=4, color=ARM_COLOURS[arm], label=arm)
+            axes.set_title(condition)
+            axes.set_xlabel("layer")
+            axes.set_xticks(layers)
+        grid[0].set_ylabel("spread over orders / over repeats")
+        grid[0].set_ylim(bottom=0)
+        grid[-1].legend(title="trained on", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def _less_ascending(results: Results, condition: str, arm: str, order: str) -> Cells:
+    base = results.in_order(condition, arm, "ascending")
+    values = results.in_order(condition, arm, order)
+    return {cell: value - base[cell] for cell, value in values.items() if cell in base}
+
+
+def _clusters(
+    axes: Axes,
+    groups: Sequence[str],
+    names: Sequence[str],
+    values: Sequence[Sequence[Cells]],
+    colours: dict[str, str] | None = None,
+) -> None:
+    """Points of every cell with their mean as a line; ``values[group][name]``."""
+    chosen = colours or ARM_COLOURS
+    width = 0.8 / len(names)
+    for j, name in enumerate(names):
+        for i, row in enumerate(values):
+            at = i + (j - (len(names) - 1) / 2) * width
+            cells = list(row[j].values())
+            label = name if i == 0 else None
+            spots = at + np.linspace(-0.25, 0.25, len(cells)) * width
+            axes.plot(spots, cells, MARKERS[j % len(MARKERS)], ms=3.5, alpha=0.75, color=chosen[name], label=label)
+            if cells:
+                mean = float(np.mean(cells))
+                axes.hlines(mean, at - 0.4 * width, at + 0.4 * width, color=chosen[name], lw=1.8)
+    axes.set_xticks(range(len(groups)), list(groups))
+    axes.grid(axis="x", visible=False)

@@ -1,0 +1,115 @@
+"""What a study is made of: points, the rows they give, and the functions that know the subject."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from data.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labctl.report.page import Page
+
+Row = Mapping[str, str | int | float | bool]
+"""One line of the table; a column that a row does not name is empty there."""
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One piece of work: computed once, from its settings and what the points it needs have left in their folders.
+
+    Attributes:
+        key: names it and its folder: small letters, digits, ``.``, ``+`` and ``-``.
+        settings: all that it depends on, as JSON has it; seeds included.
+        needs: keys of points that come before it in the plan.
+    """
+
+    key: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
+class Compute(Protocol):
+    """Computes a point; the same settings give the same rows."""
+
+    def __call__(self, point: Point, place: Path, needs: Mapping[str, Path]) -> Iterable[Row]:
+        """Rows of the table.
+
+        Args:
+            point: what to do.
+            place: the point's own empty folder, for files that other points need.
+            needs: finished folders of the points that this one needs, by key.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A study's results for readers.
+
+    Attributes:
+        page: the report.
+        findings: what was found, in sentences.
+        document: the figures as plain values.
+    """
+
+    page: Page
+    findings: Sequence[str]
+    document: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A kind of study. Its functions are given as ``module:function``, so that naming one loads nothing.
+
+    Attributes:
+        name: what it is called on the command line.
+        title: what it is about.
+        compute: a :class:`Compute`; it is called in worker processes.
+        present: makes a :class:`Presented` of the table so far and a folder for pictures.
+    """
+
+    name: str
+    title: str
+    compute: str
+    present: str
+
+    def computing(self) -> Compute:
+        """The function that computes a point."""
+        found: Compute = load_function(self.compute)
+        return found
+
+    def presenting(self) -> Callable[[pd.DataFrame, Path], Presented]:
+        """The function that makes the report; it may be given a table that lacks points."""
+        found: Callable[[pd.DataFrame, Path], Presented] = load_function(self.present)
+        return found
+
+
+def load_function(name: str) -> Any:
+    """The function called ``module:function``."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def check_plan(points: Sequence[Point]) -> None:
+    """Raise :class:`BadInput` if a key is no name, comes twice, or a point needs one that does not come before it."""
+    if not points:
+        raise BadInput("the plan of the study has no points")
+    seen: set[str] = set()
+    for point in points:
+        if not _KEY.fullmatch(point.key):
+            raise BadInput(f"{point.key!r} cannot name a point; use small letters, digits, '.', '+' and '-'")
+        if point.key in seen:
+            raise BadInput(f"the plan of the study has two points {point.key}")
+        missing = [key for key in point.needs if key not in seen]
+        if missing:
+            raise BadInput(f"point {point.key} needs {', '.join(missing)}, which does not come before it in the plan")
+        seen.add(point.key)

@@ -1,0 +1,26 @@
+"""Which studies there are; a new one is a line here."""
+
+from __future__ import annotations
+
+from data.errors import BadInput
+from labctl.studies.points import Study
+
+STUDIES: dict[str, Study] = {
+    "ordering": Study(
+        name="ordering",
+        title="What the order of events costs, and what it is worth",
+        compute="labctl.studies.ordering.compute:compute",
+        present="labctl.studies.ordering.present:present",
+    ),
+}
+
+
+def find_study(name: str) -> Study:
+    """The study of this name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name not in STUDIES:
+        raise BadInput(f"there is no study {name}; the studies are {', '.join(STUDIES)}")
+    return STUDIES[name]

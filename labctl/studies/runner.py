@@ -1,0 +1,111 @@
+"""Run a study: every point that is missing, then table, figures and page."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.progress import Listener, silent
+from labctl.studies.folder import Failure, Plan, State, StudyFolder
+from labctl.studies.points import Point, Presented, Study
+from labctl.studies.tables import collect, write_table
+from labctl.studies.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """How a run of a study ended.
+
+    Attributes:
+        folder: where everything is.
+        state: what is finished and what failed.
+        presented: the results for readers; None while no point has given a row.
+    """
+
+    folder: StudyFolder
+    state: State
+    presented: Presented | None
+
+
+def run_study(
+    study: Study, plan: Plan, path: Path, *, workers: int | None = None, listener: Listener = silent
+) -> StudyResult:
+    """Compute the points that are missing and write table and report; may be called again after any end.
+
+    A point that fails is noted and tried again by the next call; those that need it wait, all others are done.
+    Ctrl-C ends the workers at once; finished points are kept.
+
+    Args:
+        study: what to do.
+        plan: its points; must be that of the folder if there is one.
+        path: the study's folder, made if it is not there.
+        workers: processes; None for one for each processor.
+        listener: hears of progress.
+
+    Raises:
+        BadInput: the folder holds another plan, cannot be written to, or another process works in it.
+    """
+    folder = StudyFolder(path)
+    folder.begin(plan)
+    with folder.held():
+        folder.tidy()
+        try:
+            with Workers(study.compute, path, workers or os.cpu_count() or 1) as processes:
+                _Run(folder, plan, processes, listener).all()
+        finally:
+            # Workers that were ended in the middle of a point leave its half behind.
+            folder.sweep()
+        listener(1.0, "table and report")
+        presented = present(study, folder)
+    return StudyResult(folder, folder.state(), presented)
+
+
+def present(study: Study, folder: StudyFolder) -> Presented | None:
+    """Write table, figures and page from what is finished."""
+    table = collect(folder)
+    write_table(table, folder.table)
+    if table.empty:
+        return None
+    folder.pictures.mkdir(exist_ok=True)
+    presented = study.presenting()(table, folder.pictures)
+    folder.report.write_text(presented.page.html(), encoding="utf-8")
+    return presented
+
+
+class _Run:
+    """The points of one run: begun in the order of the plan as soon as what they need is there."""
+
+    def __init__(self, folder: StudyFolder, plan: Plan, workers: Workers, listener: Listener) -> None:
+        self._folder = folder
+        self._workers = workers
+        self._listener = listener
+        self._total = len(plan.points)
+        self._done = {point.key for point in plan.points if folder.is_done(point.key)}
+        self._waiting = [point for point in plan.points if point.key not in self._done]
+
+    def all(self) -> None:
+        """Do everything that can be done."""
+        self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points")
+        while True:
+            while self._workers.free and (point := self._next()) is not None:
+                self._waiting.remove(point)
+                self._workers.begin(point)
+            if not self._workers.busy:
+                return
+            for outcome in self._workers.wait():
+                self._note(outcome.key, outcome.failure)
+
+    def _next(self) -> Point | None:
+        return next((point for point in self._waiting if self._done.issuperset(point.needs)), None)
+
+    def _note(self, key: str, failure: Failure | None) -> None:
+        if failure is None:
+            self._done.add(key)
+        else:
+            self._folder.fail(failure)
+            log.warning("point %s failed: %s", key, failure.message)
+        self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points, last {key}")

@@ -1,0 +1,245 @@
+"""The ordering study: event orders and their search where the answers are known, and the smallest real run."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.errors import BadInput
+from data.values import Activations, Geometry, Outputs, Schedule
+from labctl.cli import run as labctl
+from labctl.studies.ordering import plan as plans
+from labctl.studies.ordering.analysis import difference, spread
+from labctl.studies.ordering.judging import Candidate, judge_by_turns
+from labctl.studies.ordering.orders import RULES, BlockOrders, decide, ruled_orders
+from labctl.studies.ordering.search import search_orders
+from labctl.studies.points import check_plan
+from models.chip import ChipModel
+from models.network import IntegerNetwork, Layer, even_splits, run
+from models.parameters import ChipParameters
+from models.samples import Samples
+
+GEOMETRY = Geometry(rows=16, columns=12)
+TINY = replace(
+    plans.QUICK,
+    name="tiny",
+    conditions=(plans.Condition("leaky", ("line=off", "voltage=off")),),
+    boards=1,
+    seeds=1,
+    geometry="128x136",
+    size="tiny",
+    utterances=0,
+    float_epochs=30,
+    epochs=1,
+    board_epochs=1,
+    board_utterances=256,
+    searched=32,
+    tries=20,
+    probed=4,
+)
+
+
+def chip(leak_ns: float | None) -> ChipParameters:
+    rng = np.random.default_rng(5)
+    blind = replace(ChipParameters.ideal(GEOMETRY, 0.01), offset=rng.normal(0, 3, 12))
+    if leak_ns is None:
+        return blind
+    return replace(blind, ordered=True, terms=frozenset({"leak"}), tau_membrane_ns=np.full(12, leak_ns))
+
+
+def network() -> IntegerNetwork:
+    rng = np.random.default_rng(6)
+
+    def layer(inputs: int, outputs: int) -> Layer:
+        return Layer(
+            weights=rng.integers(-40, 41, (inputs, outputs)).astype(np.int8),
+            bias=np.zeros(outputs, np.int32),
+            splits=even_splits(inputs, GEOMETRY.rows),
+            columns=np.arange(outputs)[::-1].copy(),
+            shift=1,
+            schedule=Schedule(settle_ns=0),
+        )
+
+    return IntegerNetwork(GEOMETRY, (layer(40, 10), layer(10, 3)), 0.1, ("yes", "no", "silence"))
+
+
+def utterances() -> Samples:
+    rng = np.random.default_rng(7)
+    activations = rng.integers(0, 32, (60, 40)).astype(np.uint8)
+    return Samples(activations, run(network(), ChipModel(chip(None)), activations).decisions)
+
+
+def all_orders(orders: BlockOrders) -> list[list[int]]:
+    return [order.tolist() for layer in orders for order in layer]
+
+
+def test_the_search_is_never_worse_than_ascending_and_gives_permutations() -> None:
+    found = search_orders(network(), chip(300.0), utterances(), tries=60, seed=1)
+    assert found.loss <= min(found.ruled.values())
+    assert found.loss < 0.9 * found.ruled["ascending"]
+    assert found.changes > 0
+    assert all(sorted(order) == list(range(16)) for order in all_orders(found.orders))
+    again = search_orders(network(), chip(300.0), utterances(), tries=60, seed=1)
+    assert all_orders(again.orders) == all_orders(found.orders)
+
+
+def test_the_loss_is_that_of_the_network_on_the_model() -> None:
+    samples = utterances()
+    found = search_orders(network(), chip(300.0), samples, tries=0, seed=1)
+    logits = run(network(), ChipModel(chip(300.0)), samples.activations).logits.astype(np.float64)
+    chance = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert found.ruled["ascending"] == pytest.approx(-np.log(chance[np.arange(60), samples.labels]).mean(), rel=1e-5)
+
+
+def test_orders_found_step_by_step_have_the_loss_that_they_have_at_once() -> None:
+    samples, leaky = utterances(), chip(300.0)
+    found = search_orders(network(), leaky, samples, tries=60, seed=1)
+    one_block = replace(network().layers[1], schedule=Schedule(settle_ns=0).with_order(found.orders[1][0]))
+    decisions = decide(network(), ChipModel(leaky), samples.activations, found.orders)
+    assert np.mean(decisions == samples.labels) >= np.mean(
+        run(network(), ChipModel(leaky), samples.activations).decisions == samples.labels
+    )
+    in_layer_2 = (ruled_orders(network(), "ascending")[0], found.orders[1])
+    reference = run(replace(network(), layers=(network().layers[0], one_block)), ChipModel(leaky), samples.activations)
+    assert np.array_equal(decide(network(), ChipModel(leaky), samples.activations, in_layer_2), reference.decisions)
+
+
+def test_where_order_means_nothing_the_search_finds_nothing() -> None:
+    found = search_orders(network(), chip(None), utterances(), tries=30, seed=1)
+    assert found.loss == found.ruled["ascending"]
+    assert found.changes == 0
+
+
+def test_rules_order_rows_as_they_say() -> None:
+    net = network()
+    for rule in RULES:
+        assert all(sorted(order) == list(range(16)) for order in all_orders(ruled_orders(net, rule)))
+    used = net.layers[0].splits[1]
+    sums = net.layers[0].weights[:used].astype(int).sum(axis=1)
+    by_weight = ruled_orders(net, "by weight")[0][0][:used]
+    assert np.all(np.diff(sums[by_weight]) >= 0)
+    positive = sums[ruled_orders(net, "interleaved")[0][0][:used]] >= 0
+    turns = np.flatnonzero(np.diff(positive.astype(int)))
+    longest = np.diff(np.concatenate([[-1], turns, [used - 1]])).max()
+    more, fewer = max(positive.sum(), (~positive).sum()), min(positive.sum(), (~positive).sum())
+    assert longest <= np.ceil(more / fewer)
+
+
+def test_block_orders_must_fit_the_network() -> None:
+    with pytest.raises(BadInput, match="one event order for each block"):
+        decide(network(), ChipModel(chip(None)), np.zeros((2, 40), np.uint8), ruled_orders(network(), "ascending")[:1])
+
+
+def test_judging_by_turns_counts_every_utterance_once_for_every_candidate() -> None:
+    samples, leaky = utterances(), chip(300.0)
+    some = Samples(samples.activations[:51], samples.labels[:51])
+    orders = {rule: ruled_orders(network(), rule) for rule in RULES}
+    candidates = [Candidate("ordered", rule, network(), own) for rule, own in orders.items()]
+    found = judge_by_turns(candidates, ChipModel(leaky), some)
+    right = [decide(network(), ChipModel(leaky), some.activations, own) == some.labels for own in orders.values()]
+    assert [item.value for item in found] == [float(np.mean(each)) for each in right]
+    assert {item.count for item in found} == {51}
+
+
+def test_a_board_that_drifts_favours_no_candidate() -> None:
+    class Tiring(ChipModel):
+        """Gives less and less: a share lost with every vector."""
+
+        sent = 0
+
+        def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
+            share = max(0.0, 1.0 - self.sent / 3000)
+            self.sent += len(activations)
+            return (super().multiply(activations, schedule) * share).astype(np.int16)
+
+    same = [Candidate("ordered", str(n), network(), ruled_orders(network(), "ascending")) for n in range(4)]
+    by_turns = [item.value for item in judge_by_turns(same, Tiring(chip(None)), utterances())]
+    tired = Tiring(chip(None))
+    in_a_row = [
+        float(np.mean(decide(c.network, tired, utterances().activations, c.orders) == utterances().labels))
+        for c in same
+    ]
+    assert np.ptp(by_turns) < 0.5 * np.ptp(in_a_row)
+
+
+def test_spread_tells_seeds_from_boards() -> None:
+    found = spread({(1, 1): 0.1, (1, 2): 0.3, (2, 1): 0.5, (2, 2): 0.7})
+    assert found.mean == pytest.approx(0.4)
+    assert found.seeds == pytest.approx(np.std([0.1, 0.3], ddof=1))
+    assert found.boards == pytest.approx(np.std([0.2, 0.6], ddof=1))
+    assert np.isnan(spread({(1, 1): 0.1}).seeds)
+
+
+def test_a_difference_is_taken_pair_by_pair_and_says_when_it_is_not_seen() -> None:
+    base = {(1, 1): 0.1, (1, 2): 0.9, (2, 1): 0.5}
+    better = difference({cell: value + 0.02 for cell, value in base.items()} | {(3, 3): 0.0}, base)
+    assert (better.above, better.spread.count, better.verdict) == (3, 3, "better")
+    assert difference(base, {cell: value + 0.02 for cell, value in base.items()}).verdict == "worse"
+    noisy = difference({(1, 1): 0.2, (1, 2): 0.8, (2, 1): 0.5}, base)
+    assert noisy.verdict == "not told apart"
+    assert difference({(1, 1): 0.9}, base).verdict == "not told apart"
+
+
+@pytest.mark.parametrize("scale", [plans.QUICK, plans.FULL], ids=lambda scale: scale.name)
+def test_plans_hold_together(scale: plans.Scale) -> None:
+    plan = plans.ordering_plan(scale, seed=3)
+    check_plan(plan.points)
+    cells = [point for point in plan.points if point.settings["kind"] == "judging"]
+    assert len(cells) == len(scale.conditions) * scale.boards * scale.seeds
+    assert scale.seeds >= 3
+    chips = {(p.settings["condition"]["name"], p.settings["board"]) for p in cells}
+    assert len(chips) == len(scale.conditions) * scale.boards
+    others = plans.ordering_plan(scale, seed=4).points
+    assert not {p.settings.get("board") for p in cells} & {p.settings["board"] for p in others if "board" in p.settings}
+
+
+def study(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert labctl(["study", *arguments, "--json"]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+@pytest.mark.timeout(400)
+def test_the_smallest_real_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "QUICK", TINY)
+    command = ["ordering", "--quick", "--workers", "1", "-o", str(tmp_path)]
+    found = study(capsys, tmp_path, *command)
+    assert found["complete"]
+    assert found["simulated"]
+    assert set(found["accuracy"]["leaky"]) == set(plans.ARMS)
+    table = pd.read_parquet(found["files"]["table"])
+    losses = table[table["quantity"] == "training loss on the ordered model"].pivot_table(
+        index="arm", columns="order", values="value"
+    )
+    assert (losses["optimised"] <= losses.min(axis=1)).all()
+    layers = table[table["quantity"] == "non-associativity"]
+    assert (layers[layers["layer"] == 1]["value"] > 0.1).all()
+    report = Path(found["files"]["report"]).read_text(encoding="utf-8")
+    assert "SIMULATED" in report
+    assert report.count("<figure>") == 3
+    assert study(capsys, tmp_path, *command) == found
+    assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 5
+    assert labctl(["study", *command, "--seed", "2"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_same_seed_gives_the_same_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = replace(plans.STRONG, spacing_ns=48, sends=1)
+    monkeypatch.setattr(plans, "QUICK", replace(TINY, conditions=(plans.NONE, working)))
+    tables = []
+    for name, workers in (("a", "1"), ("b", "2")):
+        found = study(
+            capsys, tmp_path, "ordering", "--quick", "--workers", workers, "--seed", "5", "-o", str(tmp_path / name)
+        )
+        tables.append(pd.read_parquet(found["files"]["table"]))
+    pd.testing.assert_frame_equal(*tables)
