@@ -14,11 +14,16 @@ Names load when they are first used, so that ``import labctl`` is quick and pull
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from labctl.shadow import check_packages
 
 check_packages()
+
+# OpenMP threads that wait by spinning take the cores from those that compute: on a busy machine by a factor of ten and
+# more. It is read when the library is loaded, so it is said here, before torch and numba; a value of the user's stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from calibration.record import CalibrationRecord

@@ -54,3 +54,17 @@ def test_a_file_that_hides_a_package_is_named(name: str, is_folder: bool, tmp_pa
 def test_the_public_names_exist(tmp_path: Path) -> None:
     done = python("-c", "import labctl; [getattr(labctl, n) for n in labctl.__all__]; print('ok')", folder=tmp_path)
     assert done.stdout.strip() == "ok", done.stderr
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_waiting_threads_do_not_spin_unless_asked(given: dict[str, str], expected: str, tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import labctl, os; print(os.environ['OMP_WAIT_POLICY'])"],
+        check=True,
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT), **given},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == expected
