@@ -21,7 +21,7 @@ from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
 ORDERED = "ordered"
-"""The model that the others are held against; it must be among those compared."""
+"""The model that the others are held against where it is among those compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ def _measure_layer(
             predicted[name].append(expected_output(chosen, vectors, weights[:, layer.columns], layer.schedule))
     trials, orders_tried = np.concatenate(measured), np.concatenate(shuffled)
     expected = {name: np.concatenate(parts) for name, parts in predicted.items()}
-    best = split_residual(trials, expected[ORDERED])
+    best = split_residual(trials, expected[ORDERED]) if ORDERED in expected else None
     splits = {
-        name: best if name == ORDERED else split_residual(trials, values, best) for name, values in expected.items()
+        name: best if best is not None and name == ORDERED else split_residual(trials, values, best)
+        for name, values in expected.items()
     }
     spread = order_spread(orders_tried)
     noise = float(np.sqrt(np.var(trials, axis=1, ddof=1).mean()))

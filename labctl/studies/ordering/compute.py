@@ -121,7 +121,7 @@ def _judging(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterable
     ordered = load_calibration(needs[settings["calibration"]]).ordered
     folder = needs[settings["training"]]
     networks = {arm: load_network(folder / f"{arm}.safetensors").network for arm in settings["arms"]}
-    few = speech.training.first(settings["searched"])
+    few = speech.training.spread(settings["searched"])
     found = {
         arm: search_orders(networks[arm], ordered, few, tries=settings["tries"], seed=settings["seed"])
         for arm in SEARCHED_ARMS
@@ -159,7 +159,7 @@ def _losses(found: Mapping[str, Found]) -> Iterator[Row]:
 
 def _probe(network: IntegerNetwork, bench: Bench, speech: Speech, settings: Mapping[str, Any]) -> Iterator[Row]:
     """Non-associativity of each layer."""
-    some = speech.test.first(PROBED_FROM).activations
+    some = speech.test.spread(PROBED_FROM).activations
     trace = run(network, bench.board, some)
     size = ProbeSize(utterances=settings["probed"])
     for layer in measure_residuals(network, bench.board, {}, some, trace, size, settings["seed"]):
