@@ -172,14 +172,17 @@ def _walk_tile(
     store(state, 2 * WIDTH, splat(np.float32(0)))
     for send in range(sends):
         free = True
-        first = 0
+        first, span = 0, CHUNK
         while first < count:
             stop = _free_until(state, bounds, first, count, room)
             if stop > first:
                 free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+                span = CHUNK
             else:
                 free = False
-                stop = min(first + CHUNK, count)
+                # A column on a rail tends to stay there: look again after twice as many slots each time.
+                stop = min(first + span, count)
+                span *= 2
                 if marking:
                     marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
                 else:
