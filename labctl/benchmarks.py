@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -239,8 +240,10 @@ def mock_multiply(inputs: Tensor, weights: Tensor, gain: float, sends: int, nois
 
 def _lightning(given: Operands) -> Work:
     """The same layer in aihwkit-lightning with 8-bit converters at both ends and a fixed input range."""
-    layers = importlib.import_module(f"{LIGHTNING}.nn")
-    configs = importlib.import_module(f"{LIGHTNING}.simulator.configs")
+    # It prints at import, which must not end up in the figures.
+    with redirect_stdout(sys.stderr):
+        layers = importlib.import_module(f"{LIGHTNING}.nn")
+        configs = importlib.import_module(f"{LIGHTNING}.simulator.configs")
     config = configs.TorchInferenceRPUConfig()
     config.forward.inp_res, config.forward.out_res, config.forward.out_bound = 254, 254, 12
     config.pre_post.input_range.enable = True

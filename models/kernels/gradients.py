@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.slots import CHUNK, list_slots
+from models.kernels.slots import CHUNK, list_slots, scratch
 from models.kernels.tiles import (
     WIDTH,
     any_above,
@@ -145,7 +145,7 @@ def weight_gradient(
         start, width = block * size * stride + column, min(WIDTH, columns - column)
         out[block, :, column : column + WIDTH] = np.float32(0)
         sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state, own = sent.copy(), np.empty(2 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
+        moves, state, own = sent.copy(), scratch(2 * WIDTH), scratch(4 * WIDTH)
         take_tile(factors, column, own)
         for vector in range(vectors):
             place = vector * blocks + block
@@ -179,7 +179,7 @@ def input_gradient(
     for task in prange(blocks * groups):
         block, group = task // groups, task % groups
         sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state, own = sent.copy(), np.empty(2 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
+        moves, state, own = sent.copy(), scratch(2 * WIDTH), scratch(4 * WIDTH)
         for tile in range(tiles):
             column = tile * WIDTH
             start, width = block * size * stride + column, min(WIDTH, columns - column)

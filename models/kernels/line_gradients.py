@@ -26,7 +26,7 @@ from models.kernels.line_walks import (
     saturate,
     series,
 )
-from models.kernels.slots import CHUNK, list_slots
+from models.kernels.slots import CHUNK, list_slots, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
@@ -141,8 +141,8 @@ def line_gradients(
         block, part = task // PARTS, task % PARTS
         parts[part, block] = np.float32(0)
         sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state = np.empty(size + 2 * CHUNK, np.float32), np.empty(2 * WIDTH, np.float32)
-        own, kept = np.empty(FACTORS * WIDTH, np.float32), np.zeros((sends * size + 1) * WIDTH, np.float32)
+        moves, state = np.empty(size + 2 * CHUNK, np.float32), scratch(2 * WIDTH)
+        own, kept = scratch(FACTORS * WIDTH), np.zeros((sends * size + 1) * WIDTH, np.float32)
         for tile in range(tiles):
             column = tile * WIDTH
             start, width = block * size * stride + column, min(WIDTH, columns - column)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks
+from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
@@ -210,8 +210,8 @@ def walk_line(
         block, group = task // groups, task % groups
         sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
         moves, bounds = np.empty(size + 2 * CHUNK, np.float32), np.empty(size // CHUNK + 1, np.float32)
-        state, own = np.empty(3 * WIDTH, np.float32), np.empty(FACTORS * WIDTH, np.float32)
-        room = np.empty(WIDTH, np.float32)
+        state, own = scratch(3 * WIDTH), scratch(FACTORS * WIDTH)
+        room = scratch(WIDTH)
         for tile in range(tiles):
             column = tile * WIDTH
             take_tile(factors, column, own)

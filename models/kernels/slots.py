@@ -105,6 +105,14 @@ def _compress(
 
 
 @njit(cache=True, nogil=True)
+def scratch(size: int) -> Floats:
+    """Room for ``size`` values that begins on a cache line; registers that span two load at half the speed."""
+    raw = np.empty(size + 16, np.float32)
+    skip = -raw.ctypes.data % 64 // 4
+    return raw[skip : skip + size]
+
+
+@njit(cache=True, nogil=True)
 def list_slots(
     charges: Floats,
     place: int,

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks
+from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
@@ -172,14 +172,17 @@ def _walk_tile(
     store(state, 2 * WIDTH, splat(np.float32(0)))
     for send in range(sends):
         free = True
-        first = 0
+        first, span = 0, CHUNK
         while first < count:
             stop = _free_until(state, bounds, first, count, room)
             if stop > first:
                 free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
+                span = CHUNK
             else:
                 free = False
-                stop = min(first + CHUNK, count)
+                # A column on a rail tends to stay there: look again after twice as many slots each time.
+                stop = min(first + span, count)
+                span *= 2
                 if marking:
                     marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
                 else:
@@ -237,8 +240,8 @@ def walk(
         block, group = task // groups, task % groups
         sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
         moves, bounds = np.empty(size + 2 * CHUNK, np.float32), np.empty(size // CHUNK + 1, np.float32)
-        state, own = np.empty(3 * WIDTH, np.float32), np.empty(4 * WIDTH, np.float32)
-        room = np.empty(WIDTH, np.float32)
+        state, own = scratch(3 * WIDTH), scratch(4 * WIDTH)
+        room = scratch(WIDTH)
         for tile in range(tiles):
             column = tile * WIDTH
             take_tile(factors, column, own)

@@ -78,12 +78,13 @@ def test_ragged_tiles_follow_the_reference(columns: int, terms: tuple, gain: flo
 
 
 def test_rails_that_only_a_later_send_reaches() -> None:
-    """A send moves 6 codes: with rails at 20, the fourth clips; with rails at 30 none does."""
-    geometry = Geometry(rows=1, columns=2)
-    chip = replace(ChipParameters.ideal(geometry, 0.1), ordered=True, terms=frozenset({"rails"}))
+    """Each send moves 12 codes up and 4 down: rails at 20 clip in the third one, rails at 30 never."""
+    geometry = Geometry(rows=2, columns=2)
+    chip = replace(ChipParameters.ideal(geometry, 0.5), ordered=True, terms=frozenset({"rails"}))
     chip = replace(chip, rail_low=np.array([-20.0, -30.0]), rail_high=np.array([20.0, 30.0]))
-    voltages = membrane(np.array([[1]], np.uint8), np.array([[60, 60]], np.int8), chip, Schedule(sends=4))
-    np.testing.assert_allclose(voltages, [[20.0, 24.0]], rtol=1e-6)
+    weights = np.array([[24, 24], [-8, -8]], np.int8)
+    voltages = membrane(np.array([[1, 1]], np.uint8), weights, chip, Schedule(sends=3))
+    np.testing.assert_allclose(voltages, [[16.0, 24.0]], rtol=1e-6)
 
 
 def test_everything_on_the_rails() -> None:
