@@ -1,4 +1,4 @@
-"""Worker processes that compute points: spawned, each with its share of the processors, none left behind."""
+"""Worker processes that compute points: spawned, each on one thread, none left behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from labctl.studies.points import Compute, Point, load_function
 
 PATIENCE_S = 5.0
 
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+"""Sums of floats depend on how they are split over threads, and a study must not depend on the number of workers."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def compute_point(compute: Compute, point: Point, folder: StudyFolder) -> Outcom
     return Outcome(point.key)
 
 
-def serve(name: str, folder: Path, threads: int, jobs: Connection) -> None:
+def serve(name: str, folder: Path, jobs: Connection) -> None:
     """What a worker process does: points as they come, until the other end closes."""
     # Ctrl-C reaches the whole group; the process that started this one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(dict.fromkeys(THREAD_SETTINGS, str(threads)))
+    os.environ.update(ONE_THREAD)
     compute: Compute = load_function(name)
     while True:
         try:
@@ -126,8 +127,7 @@ class Workers:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        threads = max(1, (os.cpu_count() or 1) // self._count)
-        arguments = (self._compute, self._folder, threads, theirs)
+        arguments = (self._compute, self._folder, theirs)
         process = self._context.Process(target=serve, args=arguments, daemon=True)
         process.start()
         theirs.close()

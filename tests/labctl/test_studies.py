@@ -163,7 +163,7 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(notes: Path, tmp_pat
     workers = psutil.Process(process.pid).children()
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) != 0
-    assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
+    assert not psutil.wait_procs(workers, timeout=5)[1]
     state = StudyFolder(folder).state()
     assert (state.done, state.waiting, state.running) == (("a", "b"), ("c", "d", "e"), False)
     assert not list((folder / "points").glob(".*"))
