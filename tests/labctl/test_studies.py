@@ -54,6 +54,7 @@ def present(table, pictures):
 """
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 
@@ -62,6 +63,8 @@ from labctl.studies.points import Study
 from labctl.studies.runner import run_study
 
 if __name__ == "__main__":
+    # A shell that runs tests in the background has Ctrl-C ignored, and processes inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     study = Study("toy", "a toy", "toy_points:compute", "toy_points:present")
     run_study(study, StudyFolder(folder).plan(), folder, workers=1)
