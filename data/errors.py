@@ -33,5 +33,9 @@ class Problems(BadInput):
         super().__init__(head + ": " + "; ".join(self.problems))
 
 
+class DiskFull(LabctlError):
+    """The disk has no room left; what was acknowledged is safe, and the same call may be repeated once there is room."""
+
+
 class Cancelled(LabctlError):
     """The user stopped the work; what was finished has been kept."""

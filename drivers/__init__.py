@@ -3,6 +3,7 @@
 The backends (pyserial, pyvisa) are loaded when a link of their kind is opened, not on import.
 """
 
+from data.instrument import Reading
 from drivers.address import LinkSettings
 from drivers.board import AnalogBoard, Progress, board_on, open_board
 from drivers.discovery import Candidate, discover
@@ -17,7 +18,6 @@ from drivers.errors import (
     WrongBoard,
 )
 from drivers.exchange import Statistics
-from drivers.instrument import Reading
 from drivers.link import Link, open_link
 
 __all__ = [

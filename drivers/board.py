@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import BadInput, LabctlError
+from data.instrument import Reading
 from data.values import (
     Activations,
     Geometry,
@@ -25,7 +26,7 @@ from drivers.address import LinkSettings
 from drivers.errors import BoardError, CannotOpen, Disconnected, LinkError, NotABoard, ProtocolError, WrongBoard
 from drivers.exchange import Exchange, Multiplication, Statistics
 from drivers.identify import Introduction, introduce
-from drivers.instrument import Parameter, Parameters, Reading, on_off, switch
+from drivers.instrument import Parameter, Parameters, on_off, switch
 from drivers.link import Link, open_link
 from drivers.wire import schedule_text, state_digest
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from data.errors import BadInput, LabctlError
-
-Value = float | bool | str
+from data.instrument import Reading, Value
 
 
 class Asker(Protocol):
@@ -68,25 +67,6 @@ def switch(text: str) -> bool:
 def on_off(value: Value) -> str:
     """The text of a switch."""
     return "ON" if value else "OFF"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A parameter in a snapshot.
-
-    Attributes:
-        name: the parameter's name.
-        value: what was read, None when it could not be.
-        unit: its unit.
-        age_s: seconds since it was read.
-        error: why it could not be read, empty when it could.
-    """
-
-    name: str
-    value: Value | None
-    unit: str
-    age_s: float
-    error: str = ""
 
 
 class Parameters:
