@@ -34,7 +34,7 @@ class Problems(BadInput):
 
 
 class DiskFull(LabctlError):
-    """The disk has no room left; what was acknowledged is safe, and the same call may be repeated once there is room."""
+    """The disk has no room left; what was acknowledged is safe; repeat the same call once there is room."""
 
 
 class Cancelled(LabctlError):

@@ -120,7 +120,7 @@ class Reconnectable(Protocol):
     """What can come back after its link was lost."""
 
     def reconnect(self, deadline_s: float) -> None:
-        """Close what is left of the link, open it again with growing pauses, check who answers, and bring back its state.
+        """Close what is left of the link, open it again with growing pauses, check who answers, restore its state.
 
         The state is set again and read back. A call that raises leaves the instrument closed, and may be repeated.
 
