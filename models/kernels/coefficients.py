@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.values import Schedule
+from models.kernels.bend import UNIT
+from models.kernels.factors import rail_factors
 from models.kernels.layout import filled
-from models.kernels.line_walks import pack_line
 from models.parameters import ChipParameters, Floats
 
 _LARGEST_LIMIT = 1e9
@@ -67,24 +68,39 @@ class Coefficients:
         )
 
     @cached_property
-    def packed(self) -> NDArray[np.float32]:
-        """As the compiled walks take them, shape (factors, columns filled up to whole tiles).
+    def railed(self) -> bool:
+        """Whether any column has a rail."""
+        return not (np.all(np.isinf(self.low)) and np.all(np.isinf(self.high)))
 
-        Factors are decay, low, high and settle, or with the line those of :func:`models.kernels.line_walks.pack_line`.
-        Columns that are none have limits that are never reached.
+    @cached_property
+    def half_open(self) -> bool:
+        """Whether any column has a rail on one side only."""
+        return bool(np.any(np.isinf(self.low) != np.isinf(self.high)))
+
+    @cached_property
+    def scale(self) -> NDArray[np.float32]:
+        """What the weights of every column are multiplied with before a walk, shape (columns,)."""
+        return (UNIT / self.limit if self.uses_line else np.ones_like(self.decay)).astype(np.float32)
+
+    @cached_property
+    def packed(self) -> NDArray[np.float32]:
+        """As the compiled walks take them where no column has a rail on one side only; see :meth:`pack`."""
+        return self.pack(0.0)
+
+    def pack(self, reach: float) -> NDArray[np.float32]:
+        """As the compiled walks take them (:mod:`models.kernels.factors`), shape (factors, columns of whole tiles).
+
+        Args:
+            reach: output codes that no voltage exceeds, whatever the rails.
         """
-        if self.uses_line:
-            rails = self.low, self.high
-            factors = pack_line(
-                self.decay, rails, self.settle, self.line, self.line_settle, self.limit, _SMALLEST_LIMIT
-            )
-        else:
-            factors = np.stack([self.decay, self.low, self.high, self.settle])
-        result = filled(factors.astype(np.float32))
-        columns = len(self.decay)
-        result[1, columns:], result[2:3, columns:] = -np.inf, np.inf
-        result[5:7, columns:] = np.inf
-        return result
+        middle, half, push = rail_factors(self.decay, self.low, self.high, reach)
+        if not self.uses_line:
+            factors = np.stack([self.decay, middle, half, push, self.settle, self.low, self.high])
+            return filled(factors.astype(np.float32))
+        unit = np.maximum((1 - self.line) * self.limit / UNIT, 1e-30)
+        rails = [middle / unit, half / unit, push / unit, self.settle, self.low, self.high]
+        rest = (1 - self.line_settle) * self.limit / UNIT
+        return filled(np.stack([self.decay, *rails, self.line, unit, rest]).astype(np.float32))
 
 
 def input_charges(activations: NDArray[np.uint8], parameters: ChipParameters) -> Floats:

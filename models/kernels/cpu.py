@@ -15,9 +15,10 @@ from data.values import Activations, Schedule, Weights, check_activations, check
 from models.kernels.coefficients import Coefficients, input_charges, weight_charges
 from models.kernels.events import list_events
 from models.kernels.gradients import input_gradient, weight_gradient
-from models.kernels.layout import aligned, back_in_place, filled, in_order
+from models.kernels.layout import aligned, back_in_place, in_order, into_tiles, out_of_tiles, row_peaks, tiles_of
 from models.kernels.line_gradients import PARTS, line_gradients
 from models.kernels.line_walks import walk_line
+from models.kernels.tiles import WIDTH
 from models.kernels.walks import walk
 from models.parameters import ChipParameters
 
@@ -122,12 +123,38 @@ def voltages(
         out: becomes the voltages, contiguous, shape (vectors, blocks, columns).
         last: becomes how many slots, over all sends, had been taken when one clipped last; 0 where none did.
     """
-    x = np.ascontiguousarray(in_order(charges, schedule, 2))
-    w = filled(in_order(weights, schedule, 1))
-    forward = walk_line if coefficients.uses_line else walk
+    x = in_order(charges, schedule)
     marks = out if last is None else last
     with parallel_kernels():
-        forward(x, w, schedule.skip_zeros, schedule.sends, coefficients.packed, last is not None, out, marks)
+        w, peaks = _tiled(weights, coefficients, schedule)
+        factors = _factors(x, peaks, coefficients, schedule)
+        if coefficients.uses_line:
+            of_rows = np.empty(w.shape[0:3:2], np.float32)
+            row_peaks(w, of_rows)
+            walk_line(x, w, of_rows, schedule.skip_zeros, schedule.sends, factors, last is not None, out, marks)
+        else:
+            job = (schedule.skip_zeros, schedule.sends, factors, coefficients.railed)
+            walk(x, w, peaks, *job, last is not None, out, marks)
+
+
+def _tiled(
+    weights: NDArray[np.float32], coefficients: Coefficients, schedule: Schedule
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights as the walks take them, and the largest magnitude in every column."""
+    blocks, rows, columns = weights.shape
+    tiled, peaks = aligned(blocks, tiles_of(columns), rows, WIDTH), aligned(blocks, tiles_of(columns), WIDTH)
+    into_tiles(np.ascontiguousarray(weights), schedule.order_array(rows), coefficients.scale, tiled, peaks)
+    return tiled, peaks
+
+
+def _factors(
+    x: NDArray[np.float32], peaks: NDArray[np.float32], coefficients: Coefficients, schedule: Schedule
+) -> NDArray[np.float32]:
+    if not coefficients.half_open or not x.size:
+        return coefficients.packed
+    # The far side of a rail that stands alone lies where the largest charges in all slots would not get.
+    columns = peaks.max(axis=0).reshape(-1)[: len(coefficients.scale)] / coefficients.scale
+    return coefficients.pack(1.0 + 2.0 * schedule.sends * x.shape[2] * float(np.abs(x).max()) * float(columns.max()))
 
 
 def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
@@ -148,23 +175,22 @@ def gradients(
     wanted: tuple[bool, bool],
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
     """Gradients of charges and weights, those of them that are wanted, from the gradient of :func:`voltages`."""
-    x = np.ascontiguousarray(in_order(charges, schedule, 2))
-    w = filled(in_order(weights, schedule, 1))
+    x = in_order(charges, schedule)
     job = (schedule.skip_zeros, schedule.sends, coefficients.packed, last, grad)
-    # Where both come from one walk, or are not wanted, the array is there all the same.
-    grad_x, grad_w = np.empty_like(x), aligned(*w.shape)
+    grad_x, grad_w = np.empty_like(x), np.empty_like(weights)
     with parallel_kernels():
         if coefficients.uses_line:
+            w, _ = _tiled(weights, coefficients, schedule)
             parts = aligned(PARTS, *w.shape)
             line_gradients(x, w, *job, parts, grad_x)
-            np.sum(parts, axis=0, out=grad_w)
+            tiled = np.sum(parts, axis=0)
         else:
-            if wanted[1]:
-                weight_gradient(x, *job, grad_w)
             if wanted[0]:
+                w, _ = _tiled(weights, coefficients, schedule)
                 input_gradient(x, w, *job, grad_x)
-    columns = weights.shape[2]
-    return (
-        back_in_place(grad_x, schedule, 2) if wanted[0] else None,
-        np.ascontiguousarray(back_in_place(grad_w, schedule, 1)[:, :, :columns]) if wanted[1] else None,
-    )
+            if wanted[1]:
+                tiled = aligned(len(weights), tiles_of(weights.shape[2]), weights.shape[1], WIDTH)
+                weight_gradient(x, *job, tiled)
+        if wanted[1]:
+            out_of_tiles(tiled, schedule.order_array(weights.shape[1]), coefficients.scale, grad_w)
+    return back_in_place(grad_x, schedule) if wanted[0] else None, grad_w if wanted[1] else None

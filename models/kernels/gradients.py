@@ -11,118 +11,105 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.slots import CHUNK, list_slots, scratch
+from models.kernels.factors import DECAY, FACTORS, SETTLE, Array, take_tile
+from models.kernels.slots import CHUNK, list_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
+    LANES,
     WIDTH,
+    address,
     any_above,
+    clear,
+    collapse,
+    fold,
     fused,
+    integer,
+    keep,
     load,
     load_first,
     multiply,
+    number,
     splat,
     store,
-    total,
     where_above,
+    write_number,
 )
-from models.kernels.walks import GROUP, Array, Rows, decay_over, take_tile
+from models.kernels.walks import GROUP, LIST, fill_series
+
+STATE = 2
+"""Tiles of state: the gradient after the last slot, and the marks."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _start(
-    grad: Array, last: Array, place: int, width: int, count: int, sends: int, factors: Array, state: Array
+    grad: int, last: int, place: int, width: int, count: int, sends: int, factors: int, series: int, state: int
 ) -> bool:
     """Fill ``state`` with the gradient after the last slot and the marks; returns whether any column clipped.
 
-    Where no column clipped, all sends see the same factors and fold into one pass: their sum is a geometric series in
-    the decay of one send.
+    Where no column clipped, all sends see the same factors and fold into one pass.
     """
-    top = multiply(load_first(grad, place, width), load(factors, 3 * WIDTH))
+    top = multiply(load_first(grad, place, width), load(factors, SETTLE))
     mark = load_first(last, place, width)
     store(state, WIDTH, mark)
     if any_above(mark, splat(np.float32(0))):
         store(state, 0, top)
         return True
     if sends > 1:
-        power, series = decay_over(count, factors), splat(np.float32(1))
-        for _ in range(sends - 1):
-            series = fused(series, power, splat(np.float32(1)))
-        top = multiply(top, series)
+        top = multiply(top, load(series, count * WIDTH))
     store(state, 0, top)
     return False
 
 
 @njit(cache=True, nogil=True)
-def _weights_free(
-    sent: Array, rows: Rows, count: int, factors: Array, state: Array, out: Array, start: int, stride: int
-) -> None:
+def _weights_free(sent: int, rows: int, count: int, factors: int, state: int, out: int, start: int) -> None:
     """Add the gradients of one vector's weights where no column clipped."""
-    h, decay = load(state, 0), load(factors, 0)
+    h, decay = load(state, 0), load(factors, DECAY)
     for back in range(count):
         slot = count - 1 - back
-        target = start + rows[slot] * stride
-        store(out, target, fused(splat(sent[slot]), h, load(out, target)))
+        target = start + integer(rows, slot) * WIDTH
+        store(out, target, fused(splat(number(sent, slot)), h, load(out, target)))
         h = multiply(h, decay)
 
 
 @njit(cache=True, nogil=True)
 def _weights_clipped(
-    sent: Array, rows: Rows, count: int, sends: int, factors: Array, state: Array, out: Array, start: int, stride: int
+    sent: int, rows: int, count: int, sends: int, factors: int, state: int, out: int, start: int
 ) -> None:
-    """As :func:`_weights_free` up to the last slot that clipped in each column."""
-    h, decay, mark = load(state, 0), load(factors, 0), load(state, WIDTH)
+    """As :func:`_weights_free`, down to the last slot that clipped in each column."""
+    h, decay, mark = load(state, 0), load(factors, DECAY), load(state, WIDTH)
     for step in range(sends * count - 1, -1, -1):
         now = splat(np.float32(step + 1))
         if step % CHUNK == 0 and not any_above(now, mark):
             break
         slot = step % count
-        target = start + rows[slot] * stride
+        target = start + integer(rows, slot) * WIDTH
         h = where_above(now, mark, h)
-        store(out, target, fused(splat(sent[slot]), h, load(out, target)))
+        store(out, target, fused(splat(number(sent, slot)), h, load(out, target)))
         h = multiply(h, decay)
 
 
 @njit(cache=True, nogil=True)
-def _inputs_free(
-    rows: Rows,
-    count: int,
-    factors: Array,
-    state: Array,
-    weights: Array,
-    start: int,
-    stride: int,
-    out: Array,
-    place: int,
-) -> None:
-    """Add the gradients of one vector's charges where no column clipped."""
-    h, decay = load(state, 0), load(factors, 0)
+def _inputs_free(rows: int, count: int, factors: int, state: int, weights: int, start: int, sums: int) -> None:
+    """Add the gradients of one vector's charges where no column clipped, sixteen partial sums to a row."""
+    h, decay = load(state, 0), load(factors, DECAY)
     for back in range(count):
-        row = rows[count - 1 - back]
-        out[place + row] += total(multiply(h, load(weights, start + row * stride)))
+        row = integer(rows, count - 1 - back)
+        fold(sums, row * LANES, multiply(h, load(weights, start + row * WIDTH)))
         h = multiply(h, decay)
 
 
 @njit(cache=True, nogil=True)
 def _inputs_clipped(
-    rows: Rows,
-    count: int,
-    sends: int,
-    factors: Array,
-    state: Array,
-    weights: Array,
-    start: int,
-    stride: int,
-    out: Array,
-    place: int,
+    rows: int, count: int, sends: int, factors: int, state: int, weights: int, start: int, sums: int
 ) -> None:
-    """As :func:`_inputs_free` up to the last slot that clipped in each column."""
-    h, decay, mark = load(state, 0), load(factors, 0), load(state, WIDTH)
+    """As :func:`_inputs_free`, down to the last slot that clipped in each column."""
+    h, decay, mark = load(state, 0), load(factors, DECAY), load(state, WIDTH)
     for step in range(sends * count - 1, -1, -1):
         now = splat(np.float32(step + 1))
         if step % CHUNK == 0 and not any_above(now, mark):
             break
-        row = rows[step % count]
+        row = integer(rows, step % count)
         h = where_above(now, mark, h)
-        out[place + row] += total(multiply(h, load(weights, start + row * stride)))
+        fold(sums, row * LANES, multiply(h, load(weights, start + row * WIDTH)))
         h = multiply(h, decay)
 
 
@@ -130,33 +117,33 @@ def _inputs_clipped(
 def weight_gradient(
     charges: Array, skip_zeros: bool, sends: int, factors: Array, last: Array, grad: Array, out: Array
 ) -> None:
-    """Gradient of the folded weights into ``out`` (N, R, P)."""
+    """Gradient of the folded weights into ``out`` (N, T, R, WIDTH)."""
     vectors, blocks, size = charges.shape
-    columns, stride = grad.shape[2], out.shape[2]
-    tiles = stride // WIDTH
-    flat_charges, flat_grad, flat_last, flat_out = (
-        charges.reshape(-1),
-        grad.reshape(-1),
-        last.reshape(-1),
-        out.reshape(-1),
-    )
+    columns, tiles = grad.shape[2], out.shape[1]
+    series = scratch(tiles * (size + 1) * WIDTH if sends > 1 else 0)
+    if sends > 1:
+        fill_series(factors, size, sends, series)
+    charges_at, grad_at, last_at, out_at = address(charges), address(grad), address(last), address(out)
+    series_at = address(series)
     for task in prange(blocks * tiles):
-        block, column = task // tiles, (task % tiles) * WIDTH
-        start, width = block * size * stride + column, min(WIDTH, columns - column)
-        out[block, :, column : column + WIDTH] = np.float32(0)
-        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state, own = sent.copy(), scratch(2 * WIDTH), scratch(4 * WIDTH)
-        take_tile(factors, column, own)
+        block, tile = task // tiles, task % tiles
+        column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
+        out[block, tile] = np.float32(0)
+        lists, own = scratch(2 * room(size)), scratch((STATE + FACTORS) * WIDTH)
+        sent, state = address(lists), address(own)
+        rows, mine = sent + 4 * room(size), state + 4 * STATE * WIDTH
+        take_tile(factors, column, own[STATE * WIDTH :])
+        start, table = task * size * WIDTH, series_at + 4 * tile * (size + 1) * WIDTH
         for vector in range(vectors):
             place = vector * blocks + block
-            count = list_slots(
-                flat_charges, place * size, size, flat_charges, place * size, skip_zeros, sent, rows, moves
-            )
-            clipped = _start(flat_grad, flat_last, place * columns + column, width, count, sends, own, state)
-            if not clipped:
-                _weights_free(sent, rows, count, own, state, flat_out, start, stride)
+            count, _ = list_slots(charges_at, place * size, size, skip_zeros, sent, rows, 0)
+            if _start(grad_at, last_at, place * columns + column, width, count, sends, mine, table, state):
+                _weights_clipped(sent, rows, count, sends, mine, state, out_at, start)
             else:
-                _weights_clipped(sent, rows, count, sends, own, state, flat_out, start, stride)
+                _weights_free(sent, rows, count, mine, state, out_at, start)
+        keep(lists)
+        keep(own)
+    keep(series)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -172,26 +159,42 @@ def input_gradient(
 ) -> None:
     """Gradient of the input charges into ``out`` (B, N, R)."""
     vectors, blocks, size = charges.shape
-    columns, stride = grad.shape[2], weights.shape[2]
-    tiles, groups = stride // WIDTH, (vectors + GROUP - 1) // GROUP
-    flat_charges, flat_grad, flat_last = charges.reshape(-1), grad.reshape(-1), last.reshape(-1)
-    flat_weights, flat_out = weights.reshape(-1), out.reshape(-1)
+    columns, tiles, groups = grad.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
+    series = scratch(tiles * (size + 1) * WIDTH if sends > 1 else 0)
+    if sends > 1:
+        fill_series(factors, size, sends, series)
+    charges_at, grad_at, last_at, out_at = address(charges), address(grad), address(last), address(out)
+    weights_at, series_at = address(weights), address(series)
     for task in prange(blocks * groups):
-        block, group = task // groups, task % groups
-        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state, own = sent.copy(), scratch(2 * WIDTH), scratch(4 * WIDTH)
-        for tile in range(tiles):
-            column = tile * WIDTH
-            start, width = block * size * stride + column, min(WIDTH, columns - column)
-            take_tile(factors, column, own)
-            for vector in range(group * GROUP, min((group + 1) * GROUP, vectors)):
-                place = vector * blocks + block
-                if tile == 0:
-                    out[vector, block] = np.float32(0)
-                first = place * size
-                count = list_slots(flat_charges, first, size, flat_charges, first, skip_zeros, sent, rows, moves)
-                clipped = _start(flat_grad, flat_last, place * columns + column, width, count, sends, own, state)
-                if not clipped:
-                    _inputs_free(rows, count, own, state, flat_weights, start, stride, flat_out, first)
-                else:
-                    _inputs_clipped(rows, count, sends, own, state, flat_weights, start, stride, flat_out, first)
+        block, group, space = task // groups, task % groups, room(size)
+        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS) * WIDTH)
+        totals = scratch(LIST * size * LANES)
+        sent, state, sums = address(lists), address(own), address(totals)
+        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
+        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        end = min((group + 1) * GROUP, vectors)
+        for begin in range(group * GROUP, end, LIST):
+            listed, place = min(LIST, end - begin), begin * blocks + block
+            step = blocks * size
+            list_vectors(charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest)
+            clear(sums, listed * size * LANES)
+            for tile in range(tiles):
+                column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
+                take_tile(factors, column, own[STATE * WIDTH :])
+                start, table = (block * tiles + tile) * size * WIDTH, series_at + 4 * tile * (size + 1) * WIDTH
+                for item in range(listed):
+                    count, mine_rows = np.int64(integer(counts, item)), rows + 4 * item * space
+                    where = ((begin + item) * blocks + block) * columns + column
+                    total = sums + 4 * item * size * LANES
+                    if _start(grad_at, last_at, where, width, count, sends, mine, table, state):
+                        _inputs_clipped(mine_rows, count, sends, mine, state, weights_at, start, total)
+                    else:
+                        _inputs_free(mine_rows, count, mine, state, weights_at, start, total)
+            for item in range(listed):
+                first = ((begin + item) * blocks + block) * size
+                for row in range(size):
+                    write_number(out_at, first + row, collapse(sums, (item * size + row) * LANES))
+        keep(lists)
+        keep(own)
+        keep(totals)
+    keep(series)

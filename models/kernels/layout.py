@@ -1,16 +1,18 @@
-"""Arrays as the compiled walks take them: rows in event order, columns filled up to whole tiles, on cache lines."""
+"""Arrays as the compiled walks take them: rows in event order, columns in tiles, on cache lines."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from data.values import Schedule
 from models.kernels.tiles import WIDTH
 
 Array = NDArray[np.float32]
+Order = NDArray[np.uint16]
 _LINE = 64
 """Bytes in a cache line; a register that spans two takes twice as long to load."""
 
@@ -23,28 +25,77 @@ def aligned(*shape: int) -> Array:
     return raw[skip : skip + size].reshape(shape)
 
 
-def filled(values: Array, fill: float = 0.0) -> Array:
-    """``values`` (..., C) with columns up to whole tiles, contiguous and aligned; itself where it is that already."""
+def tiles_of(columns: int) -> int:
+    """How many tiles hold so many columns."""
+    return -(-columns // WIDTH)
+
+
+def filled(values: Array) -> Array:
+    """``values`` (..., C), contiguous and aligned, with zeros up to whole tiles of columns."""
     columns = values.shape[-1]
-    whole = -(-columns // WIDTH) * WIDTH
-    start = values.__array_interface__["data"][0]
-    if whole == columns and values.flags.c_contiguous and start % _LINE == 0:
-        return values
-    result = aligned(*values.shape[:-1], whole)
+    result = aligned(*values.shape[:-1], tiles_of(columns) * WIDTH)
     result[..., :columns] = values
-    result[..., columns:] = fill
+    result[..., columns:] = 0
     return result
 
 
-def in_order(values: Array, schedule: Schedule, axis: int) -> Array:
-    """``values`` with their rows on ``axis`` in event order."""
+def in_order(values: Array, schedule: Schedule) -> Array:
+    """``values`` (B, N, R), contiguous, with their rows in event order."""
     if schedule.order is None:
-        return values
-    return np.take(values, schedule.order_array(values.shape[axis]), axis=axis)
+        return np.ascontiguousarray(values)
+    return np.take(values, schedule.order_array(values.shape[2]), axis=2)
 
 
-def back_in_place(values: Array, schedule: Schedule, axis: int) -> Array:
+def back_in_place(values: Array, schedule: Schedule) -> Array:
     """Undo :func:`in_order`."""
     if schedule.order is None:
         return values
-    return np.take(values, np.argsort(schedule.order_array(values.shape[axis])), axis=axis)
+    return np.take(values, np.argsort(schedule.order_array(values.shape[2])), axis=2)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def into_tiles(weights: Array, order: Order, scale: Array, tiled: Array, peaks: Array) -> None:
+    """Cut ``weights`` (N, R, C) into ``tiled`` (N, tiles, R, WIDTH), rows in event order, columns times ``scale`` (P,).
+
+    ``peaks`` (N, tiles, WIDTH) becomes the largest magnitude in every column.
+    """
+    blocks, rows, columns = weights.shape
+    tiles = tiled.shape[1]
+    for part in prange(blocks * tiles):
+        block, tile = part // tiles, part % tiles
+        first = tile * WIDTH
+        width = min(WIDTH, columns - first)
+        peak = peaks[block, tile]
+        peak[:] = np.float32(0)
+        for row in range(rows):
+            source, target = weights[block, order[row]], tiled[block, tile, row]
+            for c in range(width):
+                value = source[first + c] * scale[first + c]
+                target[c] = value
+                peak[c] = max(peak[c], abs(value))
+            for c in range(width, WIDTH):
+                target[c] = np.float32(0)
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def row_peaks(tiled: Array, peaks: Array) -> None:
+    """Fill ``peaks`` (N, R) with the largest magnitude in every row of ``tiled`` (N, tiles, R, WIDTH)."""
+    blocks, tiles, rows, _ = tiled.shape
+    for part in prange(blocks * rows):
+        block, row = part // rows, part % rows
+        peak = np.float32(0)
+        for tile in range(tiles):
+            for value in tiled[block, tile, row]:
+                peak = max(peak, abs(value))
+        peaks[block, row] = peak
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def out_of_tiles(tiled: Array, order: Order, scale: Array, values: Array) -> None:
+    """Undo :func:`into_tiles` for gradients: ``tiled`` times ``scale`` into ``values`` (N, R, C)."""
+    blocks, rows, columns = values.shape
+    for part in prange(blocks * rows):
+        block, row = part // rows, part % rows
+        target = values[block, order[row]]
+        for c in range(columns):
+            target[c] = tiled[block, c // WIDTH, row, c % WIDTH] * scale[c]

@@ -3,7 +3,7 @@
 The line's state cannot be run backwards (its decay divides by little), so it is walked forward again for one vector,
 block and tile, kept for that walk only, and used on the way back. Gradients of weights and charges come from the same
 walk. Vectors are split into a fixed number of parts, each with weight gradients of its own that are added up in
-sequence, so that nothing depends on the number of threads.
+sequence, so that nothing depends on the number of threads. Units are those of :mod:`models.kernels.line_walks`.
 """
 
 from __future__ import annotations
@@ -13,109 +13,87 @@ from typing import Final
 import numpy as np
 from numba import njit, prange
 
-from models.kernels.line_walks import (
-    DECAY,
-    FACTORS,
-    HALF,
-    LIMIT,
-    LINE,
-    SETTLE,
-    SETTLE_SHARE,
-    SHARE,
-    SLOPES,
-    saturate,
-    series,
-)
-from models.kernels.slots import CHUNK, list_slots, scratch
+from models.kernels.bend import MIDDLING, slope, slope_middling
+from models.kernels.factors import DECAY, LINE, LINE_FACTORS, REST, SCALE, SETTLE, Array, take_tile
+from models.kernels.line_walks import on_line
+from models.kernels.slots import list_vectors, room, scratch
 from models.kernels.tiles import (
+    LANES,
     WIDTH,
-    Tile,
+    address,
     any_above,
-    divide,
+    clear,
+    collapse,
+    farthest,
+    fold,
     fused,
-    larger,
+    integer,
+    keep,
     load,
     load_first,
-    magnitude,
     multiply,
+    number,
     splat,
     store,
-    subtract,
-    total,
     where_above,
+    write_number,
 )
-from models.kernels.walks import Array, Rows, take_tile
+from models.kernels.walks import LIST
 
 PARTS: Final = 4
 """Parts of a batch with weight gradients of their own."""
+STATE: Final = 2
+"""Tiles of state: the gradient of the settled voltages, and the marks."""
 
 
 @njit(cache=True, nogil=True)
-def _recall(
-    sent: Array,
-    rows: Rows,
-    count: int,
-    sends: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    charges: Array,
-) -> bool:
-    """Fill ``charges`` with the line's state in every slot; returns whether it stays below half its limit."""
+def _recall(sent: int, rows: int, count: int, sends: int, weights: int, start: int, factors: int, charges: int) -> bool:
+    """Write the line's charge in every slot after ``charges``; returns whether it bends only a little."""
     line, charge, most = load(factors, LINE), splat(np.float32(0)), splat(np.float32(0))
-    for step in range(sends * count):
-        slot = step % count
-        charge = fused(charge, line, multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride)))
-        most = larger(most, magnitude(charge))
-        store(charges, step * WIDTH, charge)
-    store(charges, sends * count * WIDTH, charge)
-    return not any_above(most, load(factors, HALF))
-
-
-@njit(cache=True, nogil=True)
-def _slope(charge: Tile, factors: Array) -> Tile:
-    """``1 - tanh^2`` of a charge on the line."""
-    bent = saturate(divide(charge, load(factors, LIMIT)))
-    return subtract(splat(np.float32(1)), multiply(bent, bent))
+    for send in range(sends):
+        for slot in range(count):
+            charge = on_line(sent, rows, slot, weights, start, line, charge)
+            most = farthest(most, charge)
+            store(charges, (send * count + slot) * WIDTH, charge)
+    return not any_above(most, splat(MIDDLING))
 
 
 @njit(cache=True, nogil=True)
 def _walk_back(
-    sent: Array,
-    rows: Rows,
+    sent: int,
+    rows: int,
     count: int,
     sends: int,
-    weights: Array,
+    weights: int,
     start: int,
-    stride: int,
-    factors: Array,
-    charges: Array,
-    small: bool,
-    state: Array,
-    grad_w: Array,
+    factors: int,
+    charges: int,
+    middling: bool,
+    state: int,
+    grad_w: int,
     target: int,
-    grad_x: Array,
-    place: int,
+    sums: int,
 ) -> None:
     """Add the gradients of one vector, block and tile; ``state`` holds the gradient of its voltages and the marks."""
     slots = sends * count
     mark, decay, line = load(state, WIDTH), load(factors, DECAY), load(factors, LINE)
     h = where_above(splat(np.float32(slots + 1)), mark, load(state, 0))
-    on_line = multiply(_slope(multiply(load(charges, max(slots - 1, 0) * WIDTH), line), factors), line)
-    adjoint = multiply(multiply(h, load(factors, SETTLE_SHARE)), on_line)
-    h = multiply(h, load(factors, SETTLE))
-    for step in range(slots - 1, -1, -1):
-        slot = step % count
-        h = where_above(splat(np.float32(step + 1)), mark, h)
-        charge = load(charges, step * WIDTH)
-        slope = series(charge, factors, SLOPES) if small else multiply(load(factors, SHARE), _slope(charge, factors))
-        adjoint = fused(h, slope, adjoint)
-        row = rows[slot]
-        mine = target + row * stride
-        store(grad_w, mine, fused(splat(sent[slot]), adjoint, load(grad_w, mine)))
-        grad_x[place + row] += total(multiply(adjoint, load(weights, start + row * stride)))
-        adjoint, h = multiply(adjoint, line), multiply(h, decay)
+    left = multiply(load(charges, max(slots - 1, 0) * WIDTH), line)
+    adjoint = multiply(multiply(h, load(factors, REST)), multiply(slope(left), line))
+    h = multiply(multiply(h, load(factors, SETTLE)), load(factors, SCALE))
+    for send in range(sends):
+        for back in range(count):
+            slot = count - 1 - back
+            step = (sends - 1 - send) * count + slot
+            h = where_above(splat(np.float32(step + 1)), mark, h)
+            charge = load(charges, step * WIDTH)
+            bent = slope_middling(charge) if middling else slope(charge)
+            adjoint = fused(h, bent, adjoint)
+            row = integer(rows, slot)
+            mine = target + row * WIDTH
+            store(grad_w, mine, fused(splat(number(sent, slot)), adjoint, load(grad_w, mine)))
+            fold(sums, row * LANES, multiply(adjoint, load(weights, start + row * WIDTH)))
+            adjoint, h = multiply(adjoint, line), multiply(h, decay)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -130,47 +108,43 @@ def line_gradients(
     parts: Array,
     grad_x: Array,
 ) -> None:
-    """Gradients of charges into ``grad_x`` (B, N, R) and of weights, to be summed, into ``parts`` (PARTS, N, R, P)."""
+    """Gradients of charges into ``grad_x`` (B, N, R), and of weights into ``parts`` (PARTS, N, T, R, WIDTH), a sum."""
     vectors, blocks, size = charges.shape
-    columns, stride = grad.shape[2], weights.shape[2]
-    tiles = stride // WIDTH
-    flat_charges, flat_weights = charges.reshape(-1), weights.reshape(-1)
-    flat_grad, flat_last = grad.reshape(-1), last.reshape(-1)
-    flat_parts, flat_x = parts.reshape(-1), grad_x.reshape(-1)
+    columns, tiles = grad.shape[2], weights.shape[1]
+    charges_at, weights_at, parts_at, grad_x_at = address(charges), address(weights), address(parts), address(grad_x)
+    grad_at, last_at = address(grad), address(last)
     for task in prange(blocks * PARTS):
-        block, part = task // PARTS, task % PARTS
+        block, part, space = task // PARTS, task % PARTS, room(size)
         parts[part, block] = np.float32(0)
-        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, state = np.empty(size + 2 * CHUNK, np.float32), scratch(2 * WIDTH)
-        own, kept = scratch(FACTORS * WIDTH), np.zeros((sends * size + 1) * WIDTH, np.float32)
-        for tile in range(tiles):
-            column = tile * WIDTH
-            start, width = block * size * stride + column, min(WIDTH, columns - column)
-            target = (part * blocks + block) * size * stride + column
-            take_tile(factors, column, own)
-            for vector in range(part * vectors // PARTS, (part + 1) * vectors // PARTS):
-                place = (vector * blocks + block) * size
-                if tile == 0:
-                    grad_x[vector, block] = np.float32(0)
-                count = list_slots(flat_charges, place, size, flat_charges, place, skip_zeros, sent, rows, moves)
-                small = _recall(sent, rows, count, sends, flat_weights, start, stride, own, kept)
-                where = (vector * blocks + block) * columns + column
-                store(state, 0, load_first(flat_grad, where, width))
-                store(state, WIDTH, load_first(flat_last, where, width))
-                _walk_back(
-                    sent,
-                    rows,
-                    count,
-                    sends,
-                    flat_weights,
-                    start,
-                    stride,
-                    own,
-                    kept,
-                    small,
-                    state,
-                    flat_parts,
-                    target,
-                    flat_x,
-                    place,
-                )
+        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + LINE_FACTORS) * WIDTH)
+        totals, kept = scratch(LIST * size * LANES), scratch((sends * size + 1) * WIDTH)
+        sent, state, sums, charges_kept = address(lists), address(own), address(totals), address(kept)
+        kept[:WIDTH] = np.float32(0)
+        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
+        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        end = (part + 1) * vectors // PARTS
+        for begin in range(part * vectors // PARTS, end, LIST):
+            listed, place, step = min(LIST, end - begin), begin * blocks + block, blocks * size
+            list_vectors(charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest)
+            clear(sums, listed * size * LANES)
+            for tile in range(tiles):
+                column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
+                start = (block * tiles + tile) * size * WIDTH
+                target = ((part * blocks + block) * tiles + tile) * size * WIDTH
+                take_tile(factors, column, own[STATE * WIDTH :])
+                for item in range(listed):
+                    count, at = np.int64(integer(counts, item)), 4 * item * space
+                    job = sent + at, rows + at, count, sends, weights_at, start, mine, charges_kept
+                    middling = _recall(*job)
+                    where = ((begin + item) * blocks + block) * columns + column
+                    store(state, 0, load_first(grad_at, where, width))
+                    store(state, WIDTH, load_first(last_at, where, width))
+                    _walk_back(*job, middling, state, parts_at, target, sums + 4 * item * size * LANES)
+            for item in range(listed):
+                first = ((begin + item) * blocks + block) * size
+                for row in range(size):
+                    write_number(grad_x_at, first + row, collapse(sums, (item * size + row) * LANES))
+        keep(lists)
+        keep(own)
+        keep(totals)
+        keep(kept)

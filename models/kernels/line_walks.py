@@ -1,7 +1,8 @@
 """Compiled walk forward with the input line in use: as :mod:`models.kernels.walks`, with one more state and its bend.
 
-Where the line stays below half its limit, ``tanh`` is a polynomial; elsewhere a rational function with a division.
-Both are good to float32, and which one it is is screened like the rails, before each chunk of slots.
+Charges on the line are in units of :mod:`models.kernels.bend`, which the weights carry, and voltages in units of
+``(1 - line) * limit / UNIT`` output codes, so that a current is a charge times its bend. How far a line can bend within
+half a chunk is known before it is walked, from the charge on the line and the largest weight of each row.
 """
 
 from __future__ import annotations
@@ -10,219 +11,285 @@ from typing import Final
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks, scratch
+from models.kernels.bend import MIDDLING, NEAR, bend_middling, bend_near, current
+from models.kernels.factors import (
+    DECAY,
+    HALF,
+    HIGH,
+    LINE,
+    LINE_FACTORS,
+    LOW,
+    MIDDLE,
+    PUSH,
+    REST,
+    SCALE,
+    SETTLE,
+    Array,
+    take_tile,
+)
+from models.kernels.slots import HALF_CHUNK, bound_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
     add,
+    address,
     any_above,
-    divide,
+    farthest,
     fused,
+    integer,
+    keep,
     larger,
     load,
     magnitude,
     multiply,
+    number,
     smaller,
     splat,
     store,
-    store_first,
     subtract,
     where_differs,
+    within,
 )
-from models.kernels.walks import GROUP, Array, Rows, take_tile
+from models.kernels.walks import GROUP, LIST, STEP, write_tile
 
-DECAY, LOW, HIGH, SETTLE, LINE, LIMIT, HALF, SHARE, SETTLE_SHARE, BENDS, SLOPES = (n * WIDTH for n in (*range(10), 13))
-"""Where the factors of a tile begin: 17 of them, the last two being four each."""
-FACTORS: Final = 17
-_SERIES: Final = (-0.333333116, 0.133305137, -0.053391055, 0.017999221)
-"""``tanh(u) / u = 1 + sum c_n u^2n`` within 6e-8 for u up to 1/2 (fitted at Chebyshev nodes)."""
-_SLOPES: Final = (-0.999997702, 0.666367637, -0.371630065, 0.155249559)
-"""The same for ``1 - tanh(u)^2``, within 1e-6."""
+VOLTAGE, MARK, FAR, CHARGE = (n * WIDTH for n in range(4))
+"""Where the state of a tile begins: voltages, last slots that clipped, farthest voltages noted, charges on the line."""
+STATE: Final = 4
+SAFE = LINE_FACTORS * WIDTH
+"""Where, after the factors, it stands how far a note may be while the line is nearly straight."""
 
 
-def pack_line(
-    decay: NDArray[np.float64],
-    rails: tuple[NDArray[np.float64], NDArray[np.float64]],
-    settle: NDArray[np.float64],
-    line: NDArray[np.float64],
-    line_settle: NDArray[np.float64],
-    limit: NDArray[np.float64],
-    smallest: float,
-) -> NDArray[np.float64]:
-    """The factors of every column, shape (17, C), in the sequence that the walks take them.
+@njit(cache=True, nogil=True, forceinline=True)
+def on_line(sent: int, rows: int, slot: int, weights: int, start: int, line: Tile, charge: Tile) -> Tile:
+    """The charge on the line after a slot."""
+    arrived = multiply(splat(number(sent, slot)), load(weights, start + integer(rows, slot) * WIDTH))
+    return fused(charge, line, arrived)
 
-    A limit of ``smallest`` or less belongs to a column without gain, whose line stays empty.
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _slot(
+    sent: int, rows: int, slot: int, weights: int, start: int, factors: int, charge: Tile, voltage: Tile
+) -> tuple[Tile, Tile]:
+    """A slot on a nearly straight line, without rails."""
+    charge = on_line(sent, rows, slot, weights, start, load(factors, LINE), charge)
+    before = fused(voltage, load(factors, DECAY), load(factors, PUSH))
+    return charge, fused(charge, bend_near(charge), before)
+
+
+@njit(cache=True, nogil=True)
+def _watch(
+    sent: int, rows: int, first: int, stop: int, bounds: int, weights: int, start: int, factors: int, state: int
+) -> int:
+    """Slots from ``first`` on without rails, up to the half chunk where the line may bend or a rail may be reached.
+
+    Returns the slot that comes next; the state is the one before it.
     """
-    share = 1 - line
-    inverse = 1 / np.maximum(limit, 1e-3)
-    powers = [share * inverse ** (2 * n + 2) for n in range(len(_SERIES))]
-    bends = np.array(_SERIES)[:, None] * powers
-    slopes = np.array(_SLOPES)[:, None] * powers
-    half = np.where(limit <= smallest, np.inf, limit / 2)
-    return np.concatenate([np.stack([decay, *rails, settle, line, limit, half, share, 1 - line_settle]), bends, slopes])
-
-
-@njit(cache=True, nogil=True)
-def saturate(x: Tile) -> Tile:
-    """``tanh`` by a rational function, within 3e-7 (the coefficients of Eigen's float ``tanh``)."""
-    x = larger(smaller(x, splat(np.float32(7.9))), splat(np.float32(-7.9)))
-    y = multiply(x, x)
-    top = fused(splat(np.float32(-2.76076847742355e-16)), y, splat(np.float32(2.00018790482477e-13)))
-    top = fused(top, y, splat(np.float32(-8.60467152213735e-11)))
-    top = fused(top, y, splat(np.float32(5.12229709037114e-08)))
-    top = fused(top, y, splat(np.float32(1.48572235717979e-05)))
-    top = fused(top, y, splat(np.float32(6.37261928875436e-04)))
-    top = multiply(fused(top, y, splat(np.float32(4.89352455891786e-03))), x)
-    bottom = fused(splat(np.float32(1.19825839466702e-06)), y, splat(np.float32(1.18534705686654e-04)))
-    bottom = fused(bottom, y, splat(np.float32(2.26843463243900e-03)))
-    bottom = fused(bottom, y, splat(np.float32(4.89352518554385e-03)))
-    return divide(top, bottom)
-
-
-@njit(cache=True, nogil=True)
-def series(charge: Tile, factors: Array, place: int) -> Tile:
-    """The share of a slot times the polynomial at ``place`` in the square of ``charge``."""
-    y = multiply(charge, charge)
-    bent = fused(load(factors, place + 3 * WIDTH), y, load(factors, place + 2 * WIDTH))
-    bent = fused(fused(bent, y, load(factors, place + WIDTH)), y, load(factors, place))
-    return fused(bent, y, load(factors, SHARE))
-
-
-@njit(cache=True, nogil=True)
-def _free_chunk(
-    sent: Array,
-    rows: Rows,
-    first: int,
-    stop: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-) -> None:
-    """Slots ``first`` to ``stop`` where neither a rail nor half the limit of the line can be reached."""
-    decay, line = load(factors, DECAY), load(factors, LINE)
-    voltage, charge = load(state, 0), load(state, 2 * WIDTH)
-    for slot in range(first, stop):
-        arrived = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
-        charge = fused(charge, line, arrived)
-        voltage = fused(charge, series(charge, factors, BENDS), multiply(voltage, decay))
-    store(state, 0, voltage)
-    store(state, 2 * WIDTH, charge)
-
-
-@njit(cache=True, nogil=True)
-def _any_chunk(
-    sent: Array,
-    rows: Rows,
-    first: int,
-    stop: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-    before: int,
-    small: bool,
-) -> None:
-    """As :func:`_free_chunk`, but clipping and marking; ``small`` where half the limit cannot be reached."""
-    decay, line, low, high = load(factors, DECAY), load(factors, LINE), load(factors, LOW), load(factors, HIGH)
-    voltage, mark, charge = load(state, 0), load(state, WIDTH), load(state, 2 * WIDTH)
-    for slot in range(first, stop):
-        arrived = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
-        charge = fused(charge, line, arrived)
-        if small:
-            current = multiply(charge, series(charge, factors, BENDS))
+    voltage, charge, far = load(state, VOLTAGE), load(state, CHARGE), load(state, FAR)
+    slot = first
+    while slot < stop:
+        store(state, VOLTAGE, voltage)
+        store(state, CHARGE, charge)
+        if any_above(add(magnitude(charge), splat(number(bounds, slot // HALF_CHUNK))), splat(NEAR)):
+            break
+        if slot + HALF_CHUNK <= stop:
+            for step in range(HALF_CHUNK // STEP):
+                for item in range(STEP):
+                    charge, voltage = _slot(
+                        sent, rows, slot + step * STEP + item, weights, start, factors, charge, voltage
+                    )
+                far = farthest(far, voltage)
         else:
-            limit = load(factors, LIMIT)
-            current = multiply(multiply(load(factors, SHARE), limit), saturate(divide(charge, limit)))
-        wanted = fused(voltage, decay, current)
-        voltage = larger(smaller(wanted, high), low)
-        mark = where_differs(wanted, voltage, splat(np.float32(before + slot + 1)), mark)
-    store(state, 0, voltage)
-    store(state, WIDTH, mark)
-    store(state, 2 * WIDTH, charge)
+            for item in range(slot, stop):
+                charge, voltage = _slot(sent, rows, item, weights, start, factors, charge, voltage)
+                far = farthest(far, voltage)
+        if any_above(far, load(factors, SAFE)):
+            return slot
+        slot += HALF_CHUNK
+    store(state, VOLTAGE, voltage)
+    store(state, CHARGE, charge)
+    store(state, FAR, far)
+    return slot
 
 
 @njit(cache=True, nogil=True)
-def _screen(state: Array, bound: np.float32, room: Array, factors: Array) -> tuple[bool, bool]:
-    """Whether a chunk that adds up to ``bound`` of charge stays inside the rails, and below half the limit.
+def _clip(
+    sent: int,
+    rows: int,
+    first: int,
+    stop: int,
+    weights: int,
+    start: int,
+    factors: int,
+    state: int,
+    taken: int,
+    limit: np.float32,
+) -> None:
+    """The same with rails, where no charge comes to more than ``limit``; marks the last slot that clipped."""
+    decay, line, push, half = load(factors, DECAY), load(factors, LINE), load(factors, PUSH), load(factors, HALF)
+    voltage, mark, charge = load(state, VOLTAGE), load(state, MARK), load(state, CHARGE)
+    for slot in range(first, stop):
+        charge = on_line(sent, rows, slot, weights, start, line, charge)
+        before = fused(voltage, decay, push)
+        if limit <= NEAR:
+            wanted = fused(charge, bend_near(charge), before)
+        elif limit <= MIDDLING:
+            wanted = fused(charge, bend_middling(charge), before)
+        else:
+            wanted = add(current(charge), before)
+        voltage = within(wanted, half)
+        mark = where_differs(wanted, voltage, splat(np.float32(taken + slot + 1)), mark)
+    store(state, VOLTAGE, voltage)
+    store(state, MARK, mark)
+    store(state, CHARGE, charge)
 
-    Whatever is on the line can still reach the membrane, but no more than that.
-    """
-    charge = add(magnitude(load(state, 2 * WIDTH)), splat(bound))
-    free = not any_above(add(magnitude(load(state, 0)), charge), load(room, 0))
-    return free, not any_above(charge, load(factors, HALF))
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _limit(state: int, bound: np.float32) -> np.float32:
+    """The least of NEAR, MIDDLING and more that no charge exceeds when a stretch adds up to ``bound``."""
+    most = add(magnitude(load(state, CHARGE)), splat(bound))
+    if not any_above(most, splat(NEAR)):
+        return NEAR
+    return np.float32(np.inf) if any_above(most, splat(MIDDLING)) else MIDDLING
 
 
 @njit(cache=True, nogil=True)
 def _walk_tile(
-    sent: Array,
-    rows: Rows,
-    bounds: Array,
+    sent: int,
+    rows: int,
+    first: int,
     count: int,
+    bounds: int,
     sends: int,
-    weights: Array,
+    weights: int,
     start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-    room: Array,
+    factors: int,
+    state: int,
 ) -> None:
-    """All sends of one vector and block in one tile, and the settle step, from nothing."""
-    for part in range(3):
-        store(state, part * WIDTH, splat(np.float32(0)))
+    """All sends of one vector and block in one tile, from nothing."""
+    store(state, VOLTAGE, subtract(splat(np.float32(0)), load(factors, MIDDLE)))
+    for part in (MARK, FAR, CHARGE):
+        store(state, part, splat(np.float32(0)))
+    free = True
     for send in range(sends):
-        for first in range(0, count, CHUNK):
-            stop = min(first + CHUNK, count)
-            free, small = _screen(state, bounds[first // CHUNK], room, factors)
-            if free and small:
-                _free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
-            else:
-                _any_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count, small)
-    limit = load(factors, LIMIT)
-    bent = saturate(divide(multiply(load(state, 2 * WIDTH), load(factors, LINE)), limit))
-    rest = multiply(multiply(load(factors, SETTLE_SHARE), limit), bent)
-    wanted = fused(load(state, 0), load(factors, SETTLE), rest)
+        slot, stop = first, first + count
+        while slot < stop:
+            if free:
+                slot = _watch(sent, rows, slot, stop, bounds, weights, start, factors, state)
+            if slot < stop:
+                end, limit = min(slot + HALF_CHUNK, stop), _limit(state, number(bounds, slot // HALF_CHUNK))
+                # A column on a rail tends to stay there, so nothing is watched after one came to it.
+                free = free and limit > NEAR
+                _clip(sent, rows, slot, end, weights, start, factors, state, send * count - first, limit)
+                slot = end
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _settle(slots: int, factors: int, state: int) -> None:
+    """The settle step, which brings what is left on the line; voltages in output codes afterwards."""
+    voltage = multiply(add(load(state, VOLTAGE), load(factors, MIDDLE)), load(factors, SCALE))
+    charge = multiply(load(state, CHARGE), load(factors, LINE))
+    far = any_above(magnitude(charge), splat(NEAR))
+    rest = current(charge) if far else multiply(charge, bend_near(charge))
+    wanted = fused(voltage, load(factors, SETTLE), multiply(load(factors, REST), rest))
     voltage = larger(smaller(wanted, load(factors, HIGH)), load(factors, LOW))
-    mark = where_differs(wanted, voltage, splat(np.float32(sends * count + 1)), load(state, WIDTH))
-    store(state, 0, voltage)
-    store(state, WIDTH, mark)
+    store(state, MARK, where_differs(wanted, voltage, splat(np.float32(slots + 1)), load(state, MARK)))
+    store(state, VOLTAGE, voltage)
+
+
+@njit(cache=True, nogil=True)
+def _walk_listed(
+    listed: int,
+    sent: int,
+    rows: int,
+    counts: int,
+    bounds: int,
+    space: int,
+    sends: int,
+    weights: int,
+    start: int,
+    factors: int,
+    marking: bool,
+    state: int,
+    out: int,
+    last: int,
+    place: int,
+    step: int,
+    width: int,
+) -> None:
+    """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
+    for item in range(listed):
+        count = np.int64(integer(counts, item))
+        _walk_tile(sent, rows, item * space, count, bounds, sends, weights, start, factors, state)
+        _settle(sends * count, factors, state)
+        write_tile(load(state, VOLTAGE), out, place, width)
+        if marking:
+            write_tile(load(state, MARK), last, place, width)
+        place += step
+
+
+@njit(cache=True, nogil=True)
+def _prepare(factors: Array, column: int, own: Array) -> None:
+    """Copy what a tile needs, and work out how far notes may be: a nearly straight line brings at most NEAR a slot."""
+    take_tile(factors, column, own)
+    for c in range(WIDTH):
+        decay = own[DECAY + c]
+        step = np.float32(STEP - 1) * (NEAR + abs(own[PUSH + c]))
+        own[SAFE + c] = own[HALF + c] * decay * decay * decay * np.float32(0.99999) - step
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def walk_line(
-    charges: Array, weights: Array, skip_zeros: bool, sends: int, factors: Array, marking: bool, out: Array, last: Array
+    charges: Array,
+    weights: Array,
+    peaks: Array,
+    skip_zeros: bool,
+    sends: int,
+    factors: Array,
+    marking: bool,
+    out: Array,
+    last: Array,
 ) -> None:
-    """As :func:`models.kernels.walks.walk` with the factors of :func:`pack_line`; the settle step is one more slot."""
+    """As :func:`models.kernels.walks.walk`, with weights in units of the walk and ``peaks`` (N, R) those of every row.
+
+    The settle step is one more slot.
+    """
     vectors, blocks, size = charges.shape
-    columns, stride = out.shape[2], weights.shape[2]
-    tiles, groups = stride // WIDTH, (vectors + GROUP - 1) // GROUP
-    flat_weights, flat_charges = weights.reshape(-1), charges.reshape(-1)
-    flat_out, flat_last = out.reshape(-1), last.reshape(-1)
-    peaks = np.empty(blocks * tiles * size, np.float32)
-    for part in prange(blocks * tiles):
-        start = (part // tiles) * size * stride + (part % tiles) * WIDTH
-        row_peaks(flat_weights, start, size, stride, WIDTH, peaks[part * size : (part + 1) * size])
+    columns, tiles, groups = out.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
+    charges_at, weights_at, peaks_at = address(charges), address(weights), address(peaks)
+    out_at, last_at = address(out), address(last)
     for task in prange(blocks * groups):
-        block, group = task // groups, task % groups
-        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, bounds = np.empty(size + 2 * CHUNK, np.float32), np.empty(size // CHUNK + 1, np.float32)
-        state, own = scratch(3 * WIDTH), scratch(FACTORS * WIDTH)
-        room = scratch(WIDTH)
-        for tile in range(tiles):
-            column = tile * WIDTH
-            take_tile(factors, column, own)
-            store(room, 0, smaller(load(own, HIGH), subtract(splat(np.float32(0)), load(own, LOW))))
-            start, peak = block * size * stride + column, (block * tiles + tile) * size
-            for vector in range(group * GROUP, min((group + 1) * GROUP, vectors)):
-                place = vector * blocks + block
-                count = list_slots(flat_charges, place * size, size, peaks, peak, skip_zeros, sent, rows, moves)
-                bound_chunks(moves, count, bounds)
-                _walk_tile(sent, rows, bounds, count, sends, flat_weights, start, stride, own, state, room)
-                place, width = place * columns + column, min(WIDTH, columns - column)
-                store_first(flat_out, place, load(state, 0), width)
-                if marking:
-                    store_first(flat_last, place, load(state, WIDTH), width)
+        block, group, space = task // groups, task % groups, room(size)
+        lists, own = scratch((3 * space + 2) * LIST), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
+        sent, state = address(lists), address(own)
+        rows, bounds, mine = sent + 4 * LIST * space, sent + 8 * LIST * space, state + 4 * STATE * WIDTH
+        counts, largest = bounds + 4 * LIST * space, bounds + 4 * LIST * (space + 1)
+        end = min((group + 1) * GROUP, vectors)
+        for begin in range(group * GROUP, end, LIST):
+            listed, place, step = min(LIST, end - begin), begin * blocks + block, blocks * size
+            list_vectors(charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest)
+            bound_slots(sent, rows, counts, listed, space, peaks_at, block * size, bounds)
+            for tile in range(tiles):
+                column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
+                _prepare(factors, column, own[STATE * WIDTH :])
+                _walk_listed(
+                    listed,
+                    sent,
+                    rows,
+                    counts,
+                    bounds,
+                    space,
+                    sends,
+                    weights_at,
+                    (block * tiles + tile) * size * WIDTH,
+                    mine,
+                    marking,
+                    state,
+                    out_at,
+                    last_at,
+                    place * columns + column,
+                    blocks * columns,
+                    width,
+                )
+        keep(lists)
+        keep(own)

@@ -12,11 +12,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from models.kernels.tiles import integer, write_integer, write_number
+
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
 CHUNK: Final = 16
 """Slots that are screened together, and rows that are looked at together."""
+
+HALF_CHUNK: Final = CHUNK // 2
+"""Slots whose largest effect on the line is bounded together."""
 
 _FLOATS: Final = ir.VectorType(ir.FloatType(), CHUNK)
 _INTEGERS: Final = ir.VectorType(ir.IntType(32), CHUNK)
@@ -35,13 +40,18 @@ def _call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
 
 
 def _splat(builder: Any, scalar: Any) -> Any:
-    nothing = ir.Constant(_INTEGERS, ir.Undefined)
+    return _spread(builder, scalar, _INTEGERS)
+
+
+def _spread(builder: Any, scalar: Any, kind: Any) -> Any:
+    nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, nothing, ir.Constant(_INTEGERS, [0] * CHUNK))
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
+def _pointer(builder: Any, address: Any, index: Any, kind: Any) -> Any:
+    place = builder.add(address, builder.mul(index, ir.Constant(index.type, 4)))
+    return builder.inttoptr(place, kind.as_pointer())
 
 
 @_operation
@@ -49,49 +59,31 @@ def _compress(
     typing: Any,
     charges: Any,
     place: Any,
-    peaks: Any,
-    peak: Any,
     row: Any,
     left: Any,
     skip: Any,
     sent: Any,
     rows: Any,
-    moves: Any,
     count: Any,
 ) -> Any:
     """Append those of the next rows that take a slot; returns how many there are then."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        a_charges, place, a_peaks, peak, row, left, skip, a_sent, a_rows, a_moves, count = values
-        kinds = signature.args
+        a_charges, place, row, left, skip, a_sent, a_rows, count = values
         word = ir.IntType(32)
         lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
         here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
         zeros = ir.Constant(_FLOATS, [0.0] * CHUNK)
-        one = ir.Constant(word, 4)
-
-        def read(kind: Any, array: Any, index: Any) -> Any:
-            pointer = _pointer(context, builder, kind, array, index)
-            return _call(
-                builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, [pointer_cast(pointer), one, here, zeros]
-            )
-
-        def pointer_cast(pointer: Any) -> Any:
-            return builder.bitcast(pointer, _FLOATS.as_pointer())
-
-        charge = read(kinds[0], a_charges, place)
-        move = builder.fmul(charge, read(kinds[2], a_peaks, peak))
+        source = _pointer(builder, a_charges, place, _FLOATS)
+        arguments = [source, ir.Constant(word, 4), here, zeros]
+        charge = _call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
         every = builder.icmp_signed(
             "==", _splat(builder, builder.zext(skip, word)), ir.Constant(_INTEGERS, [0] * CHUNK)
         )
         taken = builder.and_(here, builder.or_(builder.fcmp_unordered("!=", charge, zeros), every))
         numbers = builder.add(lanes, _splat(builder, builder.trunc(row, word)))
-        for kind, array, vector, suffix in (
-            (kinds[7], a_sent, charge, "f32"),
-            (kinds[8], a_rows, numbers, "i32"),
-            (kinds[9], a_moves, move, "f32"),
-        ):
-            target = builder.bitcast(_pointer(context, builder, kind, array, count), vector.type.as_pointer())
+        for address, vector, suffix in ((a_sent, charge, "f32"), (a_rows, numbers, "i32")):
+            target = _pointer(builder, address, count, vector.type)
             nothing = ir.Constant(vector.type, ir.Undefined)
             name = f"llvm.experimental.vector.compress.v{CHUNK}{suffix}"
             stored = builder.store(_call(builder, name, vector.type, [vector, taken, nothing]), target)
@@ -100,7 +92,7 @@ def _compress(
         return builder.add(count, builder.zext(bits, count.type))
 
     size = types.intp
-    arguments = (charges, size, peaks, size, size, size, types.boolean, sent, rows, moves, size)
+    arguments = (size, size, size, size, types.boolean, size, size, size)
     return types.intp(*arguments), codegen
 
 
@@ -112,69 +104,134 @@ def scratch(size: int) -> Floats:
     return raw[skip : skip + size]
 
 
-@njit(cache=True, nogil=True)
-def list_slots(
-    charges: Floats,
-    place: int,
-    size: int,
-    peaks: Floats,
-    peak: int,
-    skip_zeros: bool,
-    sent: Floats,
-    rows: Rows,
-    moves: Floats,
-) -> int:
-    """List the slots of one vector and block, whose ``size`` charges are those of a flat array from ``place`` on.
-
-    Fills ``sent`` with the charge and ``rows`` with the row of each slot, and ``moves`` with the charge times the
-    largest weight of its row (flat ``peaks`` from ``peak`` on). Returns how many slots there are.
-    """
-    count = 0
-    for row in range(0, size, CHUNK):
-        count = _compress(
-            charges, place + row, peaks, peak + row, row, size - row, skip_zeros, sent, rows, moves, count
-        )
-    return count
-
-
-@njit(cache=True, nogil=True)
-def bound_chunks(moves: Floats, count: int, bounds: Floats) -> None:
-    """Fill ``bounds`` with at most how far the slots of each chunk move any column.
-
-    A little more than that, so that rounding cannot make it less. ``moves`` needs room for whole chunks.
-    """
-    for slot in range(count, count + CHUNK):
-        moves[slot] = np.float32(0)
-    for chunk in range((count + CHUNK - 1) // CHUNK):
-        bounds[chunk] = _sum(moves, chunk * CHUNK) * np.float32(1.00001)
-
-
 @_operation
-def _sum(typing: Any, array: Any, index: Any) -> Any:
-    """Sum of the magnitudes of a chunk of values from ``index`` on, halves onto each other."""
+def _larger(typing: Any, charges: Any, place: Any, left: Any, peak: Any) -> Any:
+    """The larger of ``peak`` and the magnitudes of the next charges."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *values), _FLOATS.as_pointer())
-        rest = builder.load(pointer)
-        rest.align = 4
+        charges, place, left, peak = values
+        word = ir.IntType(32)
+        lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
+        here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
+        source, nothing = _pointer(builder, charges, place, _FLOATS), ir.Constant(_FLOATS, [0.0] * CHUNK)
+        arguments = [source, ir.Constant(word, 4), here, nothing]
+        rest = _call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
         rest, width = _call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [rest]), CHUNK
         while width > 1:
             width //= 2
-            kind = ir.VectorType(ir.IntType(32), width)
+            kind = ir.VectorType(word, width)
             low = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width))))
             high = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width, 2 * width))))
-            rest = builder.fadd(low, high)
-        return builder.extract_element(rest, ir.Constant(ir.IntType(32), 0))
+            rest = builder.select(builder.fcmp_ordered(">", low, high), low, high)
+        largest = builder.extract_element(rest, ir.Constant(word, 0))
+        return builder.select(builder.fcmp_ordered(">", largest, peak), largest, peak)
 
-    return types.float32(array, types.intp), codegen
+    size = types.intp
+    return types.float32(size, size, size, types.float32), codegen
 
 
 @njit(cache=True, nogil=True)
-def row_peaks(weights: Floats, first: int, rows: int, stride: int, width: int, peaks: Floats) -> None:
-    """Fill ``peaks`` with the largest magnitude among the ``width`` weights of each row, from ``first`` on."""
-    for row in range(rows):
-        start = first + row * stride
-        peak = np.float32(0)
-        for c in range(start, start + width):
-            peak = max(peak, abs(weights[c]))
-        peaks[row] = peak
+def list_slots(
+    charges: int, place: int, size: int, skip_zeros: bool, sent: int, rows: int, first: int
+) -> tuple[int, np.float32]:
+    """List the slots of one vector and block, whose ``size`` charges begin at number ``place`` after an address.
+
+    Writes the charge of each slot after ``sent`` and its row after ``rows``, from number ``first`` on; both need
+    :func:`room` for a list. Returns how many slots there are, and the largest magnitude of a charge.
+    """
+    stop, peak = first, np.float32(0)
+    for row in range(0, size, CHUNK):
+        stop = _compress(charges, place + row, row, size - row, skip_zeros, sent, rows, stop)
+        peak = _larger(charges, place + row, size - row, peak)
+    return stop - first, peak
+
+
+@njit(cache=True, nogil=True)
+def list_vectors(
+    charges: int,
+    place: int,
+    step: int,
+    size: int,
+    skip_zeros: bool,
+    vectors: int,
+    space: int,
+    sent: int,
+    rows: int,
+    counts: int,
+    largest: int,
+) -> None:
+    """List the slots of some vectors, whose charges are ``step`` apart, in lists that are ``space`` apart.
+
+    Writes how many slots each has after ``counts``, as int32, and its largest charge after ``largest``.
+    """
+    for item in range(vectors):
+        count, peak = list_slots(charges, place + item * step, size, skip_zeros, sent, rows, item * space)
+        write_integer(counts, item, count)
+        write_number(largest, item, peak)
+
+
+@_operation
+def _bound(
+    typing: Any, sent: Any, rows: Any, slot: Any, left: Any, peaks: Any, first: Any, bounds: Any, place: Any
+) -> Any:
+    """Write, for the next two halves of a chunk, the sums of the magnitudes of charge times the peak of its row."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        sent, rows, slot, left, peaks, first, bounds, place = values
+        word = ir.IntType(32)
+        lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
+        here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
+        nothing, align = ir.Constant(_FLOATS, [0.0] * CHUNK), ir.Constant(word, 4)
+        masked = f"llvm.masked.load.v{CHUNK}"
+        charge = _call(
+            builder, f"{masked}f32.p0", _FLOATS, [_pointer(builder, sent, slot, _FLOATS), align, here, nothing]
+        )
+        none = ir.Constant(_INTEGERS, [0] * CHUNK)
+        source = _pointer(builder, rows, slot, _INTEGERS)
+        row = _call(builder, f"{masked}i32.p0", _INTEGERS, [source, align, here, none])
+        wide = ir.VectorType(ir.IntType(64), CHUNK)
+        begin = builder.add(peaks, builder.mul(first, ir.Constant(first.type, 4)))
+        offsets = builder.mul(builder.sext(row, wide), ir.Constant(wide, [4] * CHUNK))
+        places = builder.inttoptr(
+            builder.add(_spread(builder, begin, wide), offsets),
+            ir.VectorType(ir.PointerType(ir.FloatType()), CHUNK),
+        )
+        peak = _call(builder, f"llvm.masked.gather.v{CHUNK}f32.v{CHUNK}p0", _FLOATS, [places, align, here, nothing])
+        rest = _call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [builder.fmul(charge, peak)])
+        for distance in (4, 2, 1):
+            other = ir.Constant(_INTEGERS, [lane ^ distance for lane in range(CHUNK)])
+            rest = builder.fadd(rest, builder.shuffle_vector(rest, rest, other))
+        for half in range(2):
+            # A little more than the sum, so that rounding cannot make it less.
+            value = builder.fmul(
+                builder.extract_element(rest, ir.Constant(word, half * CHUNK // 2)),
+                ir.Constant(ir.FloatType(), float(np.float32(1.00001))),
+            )
+            place_of = builder.add(place, ir.Constant(place.type, half))
+            builder.store(value, _pointer(builder, bounds, place_of, ir.FloatType()))
+        return context.get_dummy_value()
+
+    size = types.intp
+    return types.void(size, size, size, size, size, size, size, size), codegen
+
+
+@njit(cache=True, nogil=True)
+def bound_slots(
+    sent: int, rows: int, counts: int, vectors: int, space: int, peaks: int, first: int, bounds: int
+) -> None:
+    """Write, for every half chunk of the slots of some vectors, the most by which it moves any column.
+
+    ``peaks`` from number ``first`` on are the largest magnitudes of the weights of each row; the bounds of a vector
+    begin at number ``item * space // HALF_CHUNK``.
+    """
+    for item in range(vectors):
+        begin, count = item * space, integer(counts, item)
+        for slot in range(0, count, CHUNK):
+            place = (begin + slot) // HALF_CHUNK
+            _bound(sent, rows, begin + slot, count - slot, peaks, first, bounds, place)
+
+
+@njit(cache=True, nogil=True)
+def room(size: int) -> int:
+    """Room that the list of ``size`` charges takes: whole chunks are written, so some lie behind its end."""
+    return (size + 2 * CHUNK) // CHUNK * CHUNK

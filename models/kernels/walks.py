@@ -1,256 +1,323 @@
 """Compiled walk through the events of a batch, forward: leak and rails, a tile of columns at a time.
 
-Arrays, for B vectors, N blocks, R rows and C columns: ``charges`` (B, N, R), and, with columns filled up to P, whole
-tiles of them (:mod:`models.kernels.layout`), ``weights`` (N, R, P) with the gain folded in and ``factors`` (4, P):
-decay of a slot, low, high and decay of the settle time. Rows send in ascending order. Every vector is computed alone,
-so results depend neither on the number of threads nor on the batch.
+Arrays, for B vectors, N blocks, R rows and C columns in T tiles (:mod:`models.kernels.layout`): ``charges`` (B, N, R),
+``weights`` (N, T, R, WIDTH) with the gain folded in, their largest magnitudes ``peaks`` (N, T, WIDTH), and ``factors``
+(F, T * WIDTH) (:mod:`models.kernels.factors`). Rows send in ascending order. Every vector is computed alone, so results
+depend neither on the number of threads nor on the batch.
 
-Clipping costs as much as everything else, so it is left out wherever it can do nothing: before each chunk of slots the
-voltage is compared with the rails less the farthest that the chunk can move it, and all further sends are one geometric
-series where the farthest voltage of the first, moved by the most that a later one starts from, stays inside. Neither
+Clipping is left out wherever it does nothing. Slots are walked without rails, and every :data:`STEP` slots the farthest
+voltage so far is noted; none in between came farther than the largest charges allow. Only where a rail may have been
+reached is the stretch walked again with rails, and everything after it. A first send that stayed inside makes all
+further ones a geometric series, if the farthest voltage and what a later send starts from stay inside together. Neither
 changes a result by more than float rounding.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-from models.kernels.slots import CHUNK, bound_chunks, list_slots, row_peaks, scratch
+from models.kernels.factors import DECAY, FACTORS, HALF, HIGH, LOW, MIDDLE, PUSH, SETTLE, Array, take_tile
+from models.kernels.slots import list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
     add,
+    address,
     any_above,
+    farthest,
     fused,
+    integer,
+    keep,
     larger,
-    least,
     load,
     magnitude,
     multiply,
+    number,
     smaller,
     splat,
     store,
     store_first,
     subtract,
     where_differs,
+    within,
 )
 
-Array = NDArray[np.float32]
-Rows = NDArray[np.int32]
-
-GROUP = 32
+LIST: Final = 16
+"""Vectors whose slots are listed together: their lists and a tile of weights share the first-level cache."""
+GROUP: Final = 2 * LIST
 """Vectors in one task."""
+STRETCH: Final = 16
+"""Slots that are walked before it is looked whether a rail was reached."""
+STEP: Final = 4
+"""Slots between two notes of the farthest voltage."""
+
+VOLTAGE, MARK, FAR, SAFE = (n * WIDTH for n in range(4))
+"""Where the state of a tile begins: voltages, last slots that clipped, farthest voltages noted, and how far a note may
+be for no rail to have been reached; relative to the middle."""
+STATE: Final = 4
+FLOOR, PEAKS = FACTORS * WIDTH, (FACTORS + 1) * WIDTH
+"""Where, after the factors, the two parts of SAFE begin: that of every vector, and that for each unit of charge."""
 
 
-@njit(cache=True, nogil=True)
-def free_chunk(
-    sent: Array,
-    rows: Rows,
-    first: int,
-    stop: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-) -> None:
-    """Slots ``first`` to ``stop`` where no column can clip; ``state`` starts with the voltages."""
-    decay, voltage = load(factors, 0), load(state, 0)
+@njit(cache=True, nogil=True, forceinline=True)
+def arriving(sent: int, rows: int, slot: int, weights: int, start: int, push: Tile) -> Tile:
+    """What a slot puts on the membrane."""
+    return fused(splat(number(sent, slot)), load(weights, start + integer(rows, slot) * WIDTH), push)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _free(sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int) -> None:
+    """Slots ``first`` to ``stop`` where there are no rails."""
+    decay, push, voltage = load(factors, DECAY), load(factors, PUSH), load(state, VOLTAGE)
     for slot in range(first, stop):
-        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
-        voltage = fused(voltage, decay, charge)
-    store(state, 0, voltage)
+        voltage = fused(voltage, decay, arriving(sent, rows, slot, weights, start, push))
+    store(state, VOLTAGE, voltage)
 
 
-@njit(cache=True, nogil=True)
-def clipping_chunk(
-    sent: Array,
-    rows: Rows,
-    first: int,
-    stop: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-) -> None:
-    """As :func:`free_chunk`, clipped after every slot."""
-    decay, low, high = load(factors, 0), load(factors, WIDTH), load(factors, 2 * WIDTH)
-    voltage = load(state, 0)
+@njit(cache=True, nogil=True, forceinline=True)
+def _watch(sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int) -> int:
+    """As :func:`_free`, up to the stretch where a rail may be reached.
+
+    Returns the slot that comes next; the state is the one before it.
+    """
+    decay, push = load(factors, DECAY), load(factors, PUSH)
+    voltage, far, safe = load(state, VOLTAGE), load(state, FAR), load(state, SAFE)
+    slot = first
+    while slot < stop:
+        store(state, VOLTAGE, voltage)
+        whole = min(STRETCH, stop - slot) // STEP * STEP
+        for step in range(slot, slot + whole, STEP):
+            for item in range(STEP):
+                voltage = fused(voltage, decay, arriving(sent, rows, step + item, weights, start, push))
+            far = farthest(far, voltage)
+        for item in range(slot + whole, min(slot + STRETCH, stop)):
+            voltage = fused(voltage, decay, arriving(sent, rows, item, weights, start, push))
+            far = farthest(far, voltage)
+        if any_above(far, safe):
+            return slot
+        slot += STRETCH
+    store(state, VOLTAGE, voltage)
+    store(state, FAR, far)
+    return slot
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _clip(sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int) -> None:
+    """As :func:`_free`, clipped after every slot."""
+    decay, push, half, voltage = load(factors, DECAY), load(factors, PUSH), load(factors, HALF), load(state, VOLTAGE)
     for slot in range(first, stop):
-        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
-        voltage = larger(smaller(fused(voltage, decay, charge), high), low)
-    store(state, 0, voltage)
+        charge = arriving(sent, rows, slot, weights, start, push)
+        voltage = within(fused(voltage, decay, charge), half)
+    store(state, VOLTAGE, voltage)
 
 
-@njit(cache=True, nogil=True)
-def marking_chunk(
-    sent: Array,
-    rows: Rows,
-    first: int,
-    stop: int,
-    weights: Array,
-    start: int,
-    stride: int,
-    factors: Array,
-    state: Array,
-    before: int,
+@njit(cache=True, nogil=True, forceinline=True)
+def _mark(
+    sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int, taken: int
 ) -> None:
-    """As :func:`clipping_chunk`; the last slot that clipped goes beside the voltages."""
-    decay, low, high = load(factors, 0), load(factors, WIDTH), load(factors, 2 * WIDTH)
-    voltage, mark = load(state, 0), load(state, WIDTH)
+    """As :func:`_clip`; the last slot that clipped goes beside the voltages, ``taken`` being those before the list."""
+    decay, push, half = load(factors, DECAY), load(factors, PUSH), load(factors, HALF)
+    voltage, mark = load(state, VOLTAGE), load(state, MARK)
     for slot in range(first, stop):
-        charge = multiply(splat(sent[slot]), load(weights, start + rows[slot] * stride))
-        wanted = fused(voltage, decay, charge)
-        voltage = larger(smaller(wanted, high), low)
-        mark = where_differs(wanted, voltage, splat(np.float32(before + slot + 1)), mark)
-    store(state, 0, voltage)
-    store(state, WIDTH, mark)
+        wanted = fused(voltage, decay, arriving(sent, rows, slot, weights, start, push))
+        voltage = within(wanted, half)
+        mark = where_differs(wanted, voltage, splat(np.float32(taken + slot + 1)), mark)
+    store(state, VOLTAGE, voltage)
+    store(state, MARK, mark)
 
 
-@njit(cache=True, nogil=True)
-def _free_until(state: Array, bounds: Array, first: int, count: int, room: Array) -> int:
-    """The slot up to which, from slot ``first`` on, no voltage can leave ``room``; keeps how far they may come."""
-    size = magnitude(load(state, 0))
-    margin = least(subtract(load(room, 0), size))
-    stop, moved = first, np.float32(0)
-    while stop < count and moved + bounds[stop // CHUNK] <= margin:
-        moved += bounds[stop // CHUNK]
-        stop += CHUNK
-    store(state, 2 * WIDTH, larger(load(state, 2 * WIDTH), add(size, splat(moved))))
-    return min(stop, count)
-
-
-@njit(cache=True, nogil=True)
-def _sends_fit(state: Array, sends: int, room: Array) -> bool:
+@njit(cache=True, nogil=True, forceinline=True)
+def _sends_fit(state: int, sends: int, factors: int) -> bool:
     """Whether all sends after a first one without clipping stay inside the rails too."""
-    reach = fused(splat(np.float32(sends - 1)), magnitude(load(state, 0)), load(state, 2 * WIDTH))
-    return not any_above(reach, load(room, 0))
-
-
-@njit(cache=True, nogil=True)
-def decay_over(count: int, factors: Array) -> Tile:
-    """The decay over ``count`` slots, by squaring."""
-    square, power = load(factors, 0), splat(np.float32(1))
-    while count > 0:
-        if count & 1:
-            power = multiply(power, square)
-        square = multiply(square, square)
-        count >>= 1
-    return power
-
-
-@njit(cache=True, nogil=True)
-def _add_sends(state: Array, sends: int, count: int, factors: Array) -> None:
-    """All sends after the first: what it left, decayed by ``count`` slots and sent again, each time."""
-    power, once, voltage = decay_over(count, factors), load(state, 0), load(state, 0)
-    for _ in range(sends - 1):
-        voltage = fused(voltage, power, once)
-    store(state, 0, voltage)
+    left = magnitude(add(load(state, VOLTAGE), load(factors, MIDDLE)))
+    return not any_above(fused(splat(np.float32(sends - 1)), left, load(state, FAR)), load(state, SAFE))
 
 
 @njit(cache=True, nogil=True)
 def _walk_tile(
-    sent: Array,
-    rows: Rows,
-    bounds: Array,
+    sent: int,
+    rows: int,
+    first: int,
     count: int,
+    peak: np.float32,
     sends: int,
-    weights: Array,
+    weights: int,
     start: int,
-    stride: int,
-    factors: Array,
+    factors: int,
+    series: int,
+    railed: bool,
     marking: bool,
-    state: Array,
-    room: Array,
+    state: int,
 ) -> None:
-    """All sends of one vector and block in one tile, from voltages of 0."""
-    store(state, 0, splat(np.float32(0)))
-    store(state, WIDTH, splat(np.float32(0)))
-    store(state, 2 * WIDTH, splat(np.float32(0)))
+    """All sends of one vector and block in one tile, from voltages of 0; ``state`` ends with voltages and marks."""
+    store(state, VOLTAGE, subtract(splat(np.float32(0)), load(factors, MIDDLE)))
+    store(state, MARK, splat(np.float32(0)))
+    slot, stop = first, first + count
+    if railed:
+        store(state, FAR, splat(np.float32(0)))
+        store(state, SAFE, fused(splat(-peak), load(factors, PEAKS), load(factors, FLOOR)))
+        slot = _watch(sent, rows, first, stop, weights, start, factors, state)
+    else:
+        _free(sent, rows, first, stop, weights, start, factors, state)
+        slot = stop
+    if slot >= stop and (sends == 1 or not railed or _sends_fit(state, sends, factors)):
+        voltage = add(load(state, VOLTAGE), load(factors, MIDDLE))
+        if sends > 1:
+            voltage = multiply(voltage, load(series, count * WIDTH))
+        store(state, VOLTAGE, voltage)
+        return
     for send in range(sends):
-        free = True
-        first, span = 0, CHUNK
-        while first < count:
-            stop = _free_until(state, bounds, first, count, room)
-            if stop > first:
-                free_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
-                span = CHUNK
+        if send > 0 or slot < stop:
+            if marking:
+                _mark(sent, rows, slot, stop, weights, start, factors, state, send * count - first)
             else:
-                free = False
-                # A column on a rail tends to stay there: look again after twice as many slots each time.
-                stop = min(first + span, count)
-                span *= 2
-                if marking:
-                    marking_chunk(sent, rows, first, stop, weights, start, stride, factors, state, send * count)
-                else:
-                    clipping_chunk(sent, rows, first, stop, weights, start, stride, factors, state)
-            first = stop
-        if send == 0 and sends > 1 and free and _sends_fit(state, sends, room):
-            _add_sends(state, sends, count, factors)
-            break
+                _clip(sent, rows, slot, stop, weights, start, factors, state)
+        slot = first
+    store(state, VOLTAGE, add(load(state, VOLTAGE), load(factors, MIDDLE)))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def write_tile(values: Tile, out: int, place: int, width: int) -> None:
+    """Write the first ``width`` columns of a tile."""
+    if width == WIDTH:
+        store(out, place, values)
+    else:
+        store_first(out, place, values, width)
 
 
 @njit(cache=True, nogil=True)
-def take_tile(factors: Array, column: int, taken: Array) -> None:
-    """Copy the factors (F, P) of one tile into ``taken``, one after another."""
-    for factor in range(factors.shape[0]):
-        for c in range(WIDTH):
-            taken[factor * WIDTH + c] = factors[factor, column + c]
+def fill_series(factors: Array, size: int, sends: int, series: Array) -> None:
+    """Fill ``series`` (tiles, size + 1, WIDTH), flat, with what all sends of 0..size slots make of the first one's end.
+
+    That is ``1 + p + ... + p^(sends - 1)`` for the decay ``p`` over the slots of one send.
+    """
+    own = scratch(WIDTH)
+    for tile in range(factors.shape[1] // WIDTH):
+        take_tile(factors[:1], tile * WIDTH, own)
+        power, decay = splat(np.float32(1)), load(address(own), 0)
+        for slots in range(size + 1):
+            total = splat(np.float32(1))
+            for _ in range(sends - 1):
+                total = fused(total, power, splat(np.float32(1)))
+            store(address(series), (tile * (size + 1) + slots) * WIDTH, total)
+            power = multiply(power, decay)
+    keep(own)
 
 
 @njit(cache=True, nogil=True)
-def _settle(state: Array, factors: Array, marking: bool, out: Array, last: Array, place: int, width: int) -> None:
-    """Write the settled voltages, and the marks."""
-    voltage = multiply(load(state, 0), load(factors, 3 * WIDTH))
-    low, high = load(factors, WIDTH), load(factors, 2 * WIDTH)
-    store_first(out, place, larger(smaller(voltage, high), low), width)
-    if marking:
-        store_first(last, place, load(state, WIDTH), width)
+def _prepare(factors: Array, column: int, peaks: Array, own: Array) -> None:
+    """Copy what a tile needs, and work out how far notes may be: ``|v|`` some slots before one that was noted.
+
+    ``STEP - 1`` slots back it is at most ``(|v| + (STEP - 1) (largest charge + |push|)) / decay^(STEP - 1)``.
+    """
+    take_tile(factors, column, own)
+    for c in range(WIDTH):
+        decay = own[DECAY + c]
+        own[FLOOR + c] = own[HALF + c] * decay * decay * decay * np.float32(0.99999) - np.float32(STEP - 1) * abs(
+            own[PUSH + c]
+        )
+        own[PEAKS + c] = np.float32(STEP - 1) * peaks[c]
+
+
+@njit(cache=True, nogil=True)
+def _walk_listed(
+    listed: int,
+    sent: int,
+    rows: int,
+    counts: int,
+    largest: int,
+    space: int,
+    sends: int,
+    weights: int,
+    start: int,
+    factors: int,
+    series: int,
+    railed: bool,
+    marking: bool,
+    state: int,
+    out: int,
+    last: int,
+    place: int,
+    step: int,
+    width: int,
+) -> None:
+    """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
+    for item in range(listed):
+        first, count, peak = item * space, np.int64(integer(counts, item)), number(largest, item)
+        _walk_tile(sent, rows, first, count, peak, sends, weights, start, factors, series, railed, marking, state)
+        voltage = multiply(load(state, VOLTAGE), load(factors, SETTLE))
+        voltage = larger(smaller(voltage, load(factors, HIGH)), load(factors, LOW))
+        write_tile(voltage, out, place, width)
+        if marking:
+            write_tile(load(state, MARK), last, place, width)
+        place += step
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def walk(
     charges: Array,
     weights: Array,
+    peaks: Array,
     skip_zeros: bool,
     sends: int,
     factors: Array,
+    railed: bool,
     marking: bool,
     out: Array,
     last: Array,
 ) -> None:
     """The voltage after settling into ``out`` (B, N, C).
 
-    Where ``marking``, ``last`` (B, N, C) becomes how many slots (over all sends) had been taken when one clipped last,
-    0 where none did.
+    ``railed`` is false where no column has a rail. Where ``marking``, ``last`` (B, N, C) becomes how many slots (over
+    all sends) had been taken when one clipped last, 0 where none did.
     """
     vectors, blocks, size = charges.shape
-    columns, stride = out.shape[2], weights.shape[2]
-    tiles, groups = stride // WIDTH, (vectors + GROUP - 1) // GROUP
-    flat_weights, flat_charges = weights.reshape(-1), charges.reshape(-1)
-    flat_out, flat_last = out.reshape(-1), last.reshape(-1)
-    peaks = np.empty(blocks * tiles * size, np.float32)
-    for part in prange(blocks * tiles):
-        start = (part // tiles) * size * stride + (part % tiles) * WIDTH
-        row_peaks(flat_weights, start, size, stride, WIDTH, peaks[part * size : (part + 1) * size])
+    columns, tiles, groups = out.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
+    series = scratch(tiles * (size + 1) * WIDTH if sends > 1 else 0)
+    if sends > 1:
+        fill_series(factors, size, sends, series)
+    series_at, charges_at, weights_at = address(series), address(charges), address(weights)
+    out_at, last_at = address(out), address(last)
     for task in prange(blocks * groups):
-        block, group = task // groups, task % groups
-        sent, rows = np.empty(size + 2 * CHUNK, np.float32), np.empty(size + 2 * CHUNK, np.int32)
-        moves, bounds = np.empty(size + 2 * CHUNK, np.float32), np.empty(size // CHUNK + 1, np.float32)
-        state, own = scratch(3 * WIDTH), scratch(4 * WIDTH)
-        room = scratch(WIDTH)
-        for tile in range(tiles):
-            column = tile * WIDTH
-            take_tile(factors, column, own)
-            store(room, 0, smaller(load(own, 2 * WIDTH), subtract(splat(np.float32(0)), load(own, WIDTH))))
-            start, peak = block * size * stride + column, (block * tiles + tile) * size
-            for vector in range(group * GROUP, min((group + 1) * GROUP, vectors)):
-                place = vector * blocks + block
-                count = list_slots(flat_charges, place * size, size, peaks, peak, skip_zeros, sent, rows, moves)
-                bound_chunks(moves, count, bounds)
-                _walk_tile(sent, rows, bounds, count, sends, flat_weights, start, stride, own, marking, state, room)
-                place, width = place * columns + column, min(WIDTH, columns - column)
-                _settle(state, own, marking, flat_out, flat_last, place, width)
+        block, group, space = task // groups, task % groups, room(size)
+        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS + 2) * WIDTH)
+        sent, state = address(lists), address(own)
+        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
+        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        end = min((group + 1) * GROUP, vectors)
+        for begin in range(group * GROUP, end, LIST):
+            listed = min(LIST, end - begin)
+            place = begin * blocks + block
+            list_vectors(
+                charges_at, place * size, blocks * size, size, skip_zeros, listed, space, sent, rows, counts, largest
+            )
+            for tile in range(tiles):
+                column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
+                _prepare(factors, column, peaks[block, tile], own[STATE * WIDTH :])
+                _walk_listed(
+                    listed,
+                    sent,
+                    rows,
+                    counts,
+                    largest,
+                    space,
+                    sends,
+                    weights_at,
+                    (block * tiles + tile) * size * WIDTH,
+                    mine,
+                    series_at + 4 * tile * (size + 1) * WIDTH,
+                    railed,
+                    marking,
+                    state,
+                    out_at,
+                    last_at,
+                    place * columns + column,
+                    blocks * columns,
+                    width,
+                )
+        keep(lists)
+        keep(own)
+    keep(series)

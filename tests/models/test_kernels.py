@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from data import BadInput, Geometry, Schedule
 from models.kernels import membrane, membrane_reference
-from models.kernels.line_walks import saturate
-from models.kernels.tiles import WIDTH, load, store
+from models.kernels.bend import saturate
+from models.kernels.tiles import WIDTH, address, load, store
 from models.parameters import TERMS, ChipParameters
 from tests.models.chips import SMALL, random_chip, random_codes
 
@@ -207,7 +207,7 @@ def test_tanh_is_good_to_float32() -> None:
     @numba.njit
     def kernel(values, out):
         for place in range(0, len(values), WIDTH):
-            store(out, place, saturate(load(values, place)))
+            store(address(out), place, saturate(load(address(values), place)))
 
     x = np.concatenate([np.linspace(-12, 12, 160 * WIDTH), np.geomspace(1e-30, 1, 8 * WIDTH)]).astype(np.float32)
     out = np.empty_like(x)
