@@ -9,7 +9,19 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from data.values import Schedule
-from models.kernels.tiles import WIDTH
+from models.kernels.tiles import (
+    WIDTH,
+    address,
+    farthest,
+    largest,
+    load,
+    load_first,
+    multiply,
+    splat,
+    store,
+    store_first,
+    write_number,
+)
 
 Array = NDArray[np.float32]
 Order = NDArray[np.uint16]
@@ -55,47 +67,48 @@ def back_in_place(values: Array, schedule: Schedule) -> Array:
 
 @njit(cache=True, nogil=True, parallel=True)
 def into_tiles(weights: Array, order: Order, scale: Array, tiled: Array, peaks: Array) -> None:
-    """Cut ``weights`` (N, R, C) into ``tiled`` (N, tiles, R, WIDTH), rows in event order, columns times ``scale`` (P,).
+    """Cut ``weights`` (N, R, C) into ``tiled`` (N, tiles, R, WIDTH), rows in event order, columns times ``scale`` (C,).
 
     ``peaks`` (N, tiles, WIDTH) becomes the largest magnitude in every column.
     """
     blocks, rows, columns = weights.shape
     tiles = tiled.shape[1]
+    weights_at, scale_at, tiled_at, peaks_at = address(weights), address(scale), address(tiled), address(peaks)
     for part in prange(blocks * tiles):
-        block, tile = part // tiles, part % tiles
-        first = tile * WIDTH
-        width = min(WIDTH, columns - first)
-        peak = peaks[block, tile]
-        peak[:] = np.float32(0)
+        block, column = part // tiles, part % tiles * WIDTH
+        width = min(WIDTH, columns - column)
+        factor, peak = load_first(scale_at, column, width), splat(np.float32(0))
         for row in range(rows):
-            source, target = weights[block, order[row]], tiled[block, tile, row]
-            for c in range(width):
-                value = source[first + c] * scale[first + c]
-                target[c] = value
-                peak[c] = max(peak[c], abs(value))
-            for c in range(width, WIDTH):
-                target[c] = np.float32(0)
+            source = (block * rows + np.int64(order[row])) * columns + column
+            values = multiply(load_first(weights_at, source, width), factor)
+            peak = farthest(peak, values)
+            store(tiled_at, (part * rows + row) * WIDTH, values)
+        store(peaks_at, part * WIDTH, peak)
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def row_peaks(tiled: Array, peaks: Array) -> None:
     """Fill ``peaks`` (N, R) with the largest magnitude in every row of ``tiled`` (N, tiles, R, WIDTH)."""
     blocks, tiles, rows, _ = tiled.shape
+    tiled_at, peaks_at = address(tiled), address(peaks)
     for part in prange(blocks * rows):
         block, row = part // rows, part % rows
-        peak = np.float32(0)
+        peak = splat(np.float32(0))
         for tile in range(tiles):
-            for value in tiled[block, tile, row]:
-                peak = max(peak, abs(value))
-        peaks[block, row] = peak
+            peak = farthest(peak, load(tiled_at, ((block * tiles + tile) * rows + row) * WIDTH))
+        write_number(peaks_at, part, largest(peak))
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def out_of_tiles(tiled: Array, order: Order, scale: Array, values: Array) -> None:
     """Undo :func:`into_tiles` for gradients: ``tiled`` times ``scale`` into ``values`` (N, R, C)."""
     blocks, rows, columns = values.shape
-    for part in prange(blocks * rows):
-        block, row = part // rows, part % rows
-        target = values[block, order[row]]
-        for c in range(columns):
-            target[c] = tiled[block, c // WIDTH, row, c % WIDTH] * scale[c]
+    tiles = tiled.shape[1]
+    tiled_at, scale_at, values_at = address(tiled), address(scale), address(values)
+    for part in prange(blocks * tiles):
+        block, column = part // tiles, part % tiles * WIDTH
+        width = min(WIDTH, columns - column)
+        factor = load_first(scale_at, column, width)
+        for row in range(rows):
+            target = (block * rows + np.int64(order[row])) * columns + column
+            store_first(values_at, target, multiply(load(tiled_at, (part * rows + row) * WIDTH), factor), width)

@@ -35,7 +35,6 @@ from models.kernels.tiles import (
     add,
     address,
     any_above,
-    farthest,
     fused,
     integer,
     keep,
@@ -51,13 +50,13 @@ from models.kernels.tiles import (
     where_differs,
     within,
 )
-from models.kernels.walks import GROUP, LIST, STEP, write_tile
+from models.kernels.walks import GROUP, LIST, write_tile
 
-VOLTAGE, MARK, FAR, CHARGE = (n * WIDTH for n in range(4))
-"""Where the state of a tile begins: voltages, last slots that clipped, farthest voltages noted, charges on the line."""
-STATE: Final = 4
+VOLTAGE, MARK, CHARGE = (n * WIDTH for n in range(3))
+"""Where the state of a tile begins: voltages, last slots that clipped, charges on the line."""
+STATE: Final = 3
 SAFE = LINE_FACTORS * WIDTH
-"""Where, after the factors, it stands how far a note may be while the line is nearly straight."""
+"""Where, after the factors, it stands from how far half a chunk reaches no rail while the line is nearly straight."""
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -78,37 +77,27 @@ def _slot(
 
 
 @njit(cache=True, nogil=True)
-def _watch(
+def _free(
     sent: int, rows: int, first: int, stop: int, bounds: int, weights: int, start: int, factors: int, state: int
 ) -> int:
     """Slots from ``first`` on without rails, up to the half chunk where the line may bend or a rail may be reached.
 
-    Returns the slot that comes next; the state is the one before it.
+    Returns the slot that comes next.
     """
-    voltage, charge, far = load(state, VOLTAGE), load(state, CHARGE), load(state, FAR)
-    slot = first
+    voltage, charge, slot = load(state, VOLTAGE), load(state, CHARGE), first
     while slot < stop:
-        store(state, VOLTAGE, voltage)
-        store(state, CHARGE, charge)
-        if any_above(add(magnitude(charge), splat(number(bounds, slot // HALF_CHUNK))), splat(NEAR)):
+        straight = NEAR - number(bounds, slot // HALF_CHUNK)
+        if any_above(magnitude(charge), splat(straight)) or any_above(magnitude(voltage), load(factors, SAFE)):
             break
         if slot + HALF_CHUNK <= stop:
-            for step in range(HALF_CHUNK // STEP):
-                for item in range(STEP):
-                    charge, voltage = _slot(
-                        sent, rows, slot + step * STEP + item, weights, start, factors, charge, voltage
-                    )
-                far = farthest(far, voltage)
+            for item in range(HALF_CHUNK):
+                charge, voltage = _slot(sent, rows, slot + item, weights, start, factors, charge, voltage)
         else:
             for item in range(slot, stop):
                 charge, voltage = _slot(sent, rows, item, weights, start, factors, charge, voltage)
-                far = farthest(far, voltage)
-        if any_above(far, load(factors, SAFE)):
-            return slot
         slot += HALF_CHUNK
     store(state, VOLTAGE, voltage)
     store(state, CHARGE, charge)
-    store(state, FAR, far)
     return slot
 
 
@@ -168,18 +157,14 @@ def _walk_tile(
 ) -> None:
     """All sends of one vector and block in one tile, from nothing."""
     store(state, VOLTAGE, subtract(splat(np.float32(0)), load(factors, MIDDLE)))
-    for part in (MARK, FAR, CHARGE):
+    for part in (MARK, CHARGE):
         store(state, part, splat(np.float32(0)))
-    free = True
     for send in range(sends):
         slot, stop = first, first + count
         while slot < stop:
-            if free:
-                slot = _watch(sent, rows, slot, stop, bounds, weights, start, factors, state)
+            slot = _free(sent, rows, slot, stop, bounds, weights, start, factors, state)
             if slot < stop:
                 end, limit = min(slot + HALF_CHUNK, stop), _limit(state, number(bounds, slot // HALF_CHUNK))
-                # A column on a rail tends to stay there, so nothing is watched after one came to it.
-                free = free and limit > NEAR
                 _clip(sent, rows, slot, end, weights, start, factors, state, send * count - first, limit)
                 slot = end
 
@@ -230,12 +215,10 @@ def _walk_listed(
 
 @njit(cache=True, nogil=True)
 def _prepare(factors: Array, column: int, own: Array) -> None:
-    """Copy what a tile needs, and work out how far notes may be: a nearly straight line brings at most NEAR a slot."""
+    """Copy what a tile needs, and work out what is safe: a nearly straight line brings at most NEAR a slot."""
     take_tile(factors, column, own)
     for c in range(WIDTH):
-        decay = own[DECAY + c]
-        step = np.float32(STEP - 1) * (NEAR + abs(own[PUSH + c]))
-        own[SAFE + c] = own[HALF + c] * decay * decay * decay * np.float32(0.99999) - step
+        own[SAFE + c] = own[HALF + c] - np.float32(1.00001 * HALF_CHUNK) * (NEAR + abs(own[PUSH + c]))
 
 
 @njit(cache=True, nogil=True, parallel=True)

@@ -302,6 +302,23 @@ def where_above(typing: Any, a: Any, b: Any, there: Any) -> Any:
 
 
 @_operation
+def largest(typing: Any, tile: Any) -> Any:
+    """The largest value of all columns."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        rest, width = values[0], WIDTH
+        while width > 1:
+            width //= 2
+            kind = ir.VectorType(ir.IntType(32), width)
+            low = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width))))
+            high = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width, 2 * width))))
+            rest = builder.select(builder.fcmp_ordered(">", low, high), low, high)
+        return builder.extract_element(rest, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(_TILE), codegen
+
+
+@_operation
 def fold(typing: Any, address: Any, index: Any, tile: Any) -> Any:
     """Add a tile, its registers onto each other, to the :data:`LANES` partial sums at number ``index``."""
 
