@@ -87,6 +87,50 @@ def test_rails_that_only_a_later_send_reaches() -> None:
     np.testing.assert_allclose(voltages, [[16.0, 24.0]], rtol=1e-6)
 
 
+def walked(weights: list[int], rail: float, terms: tuple = ("rails",), sends: int = 1, **own: float) -> np.ndarray:
+    """Rows that send a unit charge each, so that the voltage follows the weights; with the reference beside it."""
+    geometry = Geometry(rows=len(weights), columns=1)
+    chip = replace(ChipParameters.ideal(geometry, 1.0), ordered=True, terms=frozenset(terms))
+    chip = replace(chip, rail_low=np.array([-rail]), rail_high=np.array([rail]))
+    chip = replace(chip, **{name: np.array([value]) for name, value in own.items()})
+    job = np.ones((1, len(weights)), np.uint8), np.array(weights, np.int8)[:, None], chip, Schedule(sends=sends)
+    return np.array([membrane(*job)[0, 0], membrane_reference(*job)[0, 0]])
+
+
+def test_a_rail_between_two_looks_at_the_voltage_clips() -> None:
+    """Up to 10 and back to 0 every four slots, with a rail at 8."""
+    kernel, reference = walked([5, 5, -5, -5] * 5, rail=8.0)
+    assert reference != 0
+    assert kernel == pytest.approx(reference, abs=1e-5)
+
+
+@pytest.mark.parametrize("sends", [1, 2, 3, 4, 9])
+def test_a_later_send_clips_at_its_height_and_not_at_its_end(sends: int) -> None:
+    """Up to 20 and down to 4: rails at 25 are first reached in the third send."""
+    kernel, reference = walked([1] * 20 + [-1] * 16, rail=25.0, sends=sends)
+    assert (reference == 4 * sends) == (sends < 3)
+    assert kernel == pytest.approx(reference, abs=1e-5)
+
+
+def test_a_rail_within_half_a_chunk_clips_with_a_nearly_straight_line() -> None:
+    line = {"tau_line_ns": 1.0, "line_limit": 1e4}
+    kernel, reference = walked([3] * 8 + [-1] * 8, 20.0, ("rails", "line"), **line)
+    assert reference == pytest.approx(12.0, abs=1e-3)
+    assert kernel == pytest.approx(reference, abs=1e-3)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-np.inf, 6.0), (-6.0, np.inf)])
+@pytest.mark.parametrize("terms", [("leak", "rails"), TERMS], ids="+".join)
+def test_a_rail_on_one_side_only(terms: tuple, low: float, high: float) -> None:
+    chip = random_chip(13, terms, gain=0.02)
+    chip = replace(chip, rail_low=np.full(SMALL.columns, low), rail_high=np.full(SMALL.columns, high))
+    activations, weights = random_codes(13, 20)
+    voltages = membrane(activations, weights, chip, Schedule(sends=2))
+    expected = membrane_reference(activations, weights, chip, Schedule(sends=2))
+    assert np.abs(expected).max() > 12, "the open side must be used for this to test it"
+    np.testing.assert_allclose(voltages, expected, rtol=1e-4, atol=2e-4)
+
+
 def test_everything_on_the_rails() -> None:
     chip = random_chip(1, ("rails",), gain=1.0)
     activations = np.full((3, SMALL.rows), 31, np.uint8)
