@@ -154,7 +154,7 @@ def _factors(
         return coefficients.packed
     # The far side of a rail that stands alone lies where the largest charges in all slots would not get.
     columns = peaks.max(axis=0).reshape(-1)[: len(coefficients.scale)] / coefficients.scale
-    return coefficients.pack(1.0 + 2.0 * schedule.sends * x.shape[2] * float(np.abs(x).max()) * float(columns.max()))
+    return coefficients.pack(1.0 + schedule.sends * x.shape[2] * float(np.abs(x).max()) * float(columns.max()))
 
 
 def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
