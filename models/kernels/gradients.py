@@ -12,26 +12,22 @@ import numpy as np
 from numba import njit, prange
 
 from models.kernels.factors import DECAY, FACTORS, SETTLE, Array, take_tile
+from models.kernels.memory import address, integer, keep, number, write_number
 from models.kernels.slots import CHUNK, list_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
     LANES,
     WIDTH,
-    address,
     any_above,
     clear,
     collapse,
     fold,
     fused,
-    integer,
-    keep,
     load,
     load_first,
     multiply,
-    number,
     splat,
     store,
     where_above,
-    write_number,
 )
 from models.kernels.walks import GROUP, LIST, fill_series
 
@@ -183,7 +179,7 @@ def input_gradient(
                 take_tile(factors, column, own[STATE * WIDTH :])
                 start, table = (block * tiles + tile) * size * WIDTH, series_at + 4 * tile * (size + 1) * WIDTH
                 for item in range(listed):
-                    count, mine_rows = np.int64(integer(counts, item)), rows + 4 * item * space
+                    count, mine_rows = integer(counts, item), rows + 4 * item * space
                     where = ((begin + item) * blocks + block) * columns + column
                     total = sums + 4 * item * size * LANES
                     if _start(grad_at, last_at, where, width, count, sends, mine, table, state):

@@ -9,9 +9,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from data.values import Schedule
+from models.kernels.memory import address, write_number
 from models.kernels.tiles import (
     WIDTH,
-    address,
     farthest,
     largest,
     load,
@@ -20,7 +20,6 @@ from models.kernels.tiles import (
     splat,
     store,
     store_first,
-    write_number,
 )
 
 Array = NDArray[np.float32]

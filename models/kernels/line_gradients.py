@@ -16,27 +16,23 @@ from numba import njit, prange
 from models.kernels.bend import MIDDLING, slope, slope_middling
 from models.kernels.factors import DECAY, LINE, LINE_FACTORS, REST, SCALE, SETTLE, Array, take_tile
 from models.kernels.line_walks import on_line
+from models.kernels.memory import address, integer, keep, number, write_number
 from models.kernels.slots import list_vectors, room, scratch
 from models.kernels.tiles import (
     LANES,
     WIDTH,
-    address,
     any_above,
     clear,
     collapse,
     farthest,
     fold,
     fused,
-    integer,
-    keep,
     load,
     load_first,
     multiply,
-    number,
     splat,
     store,
     where_above,
-    write_number,
 )
 from models.kernels.walks import LIST
 
@@ -133,7 +129,7 @@ def line_gradients(
                 target = ((part * blocks + block) * tiles + tile) * size * WIDTH
                 take_tile(factors, column, own[STATE * WIDTH :])
                 for item in range(listed):
-                    count, at = np.int64(integer(counts, item)), 4 * item * space
+                    count, at = integer(counts, item), 4 * item * space
                     job = sent + at, rows + at, count, sends, weights_at, start, mine, charges_kept
                     middling = _recall(*job)
                     where = ((begin + item) * blocks + block) * columns + column

@@ -28,21 +28,18 @@ from models.kernels.factors import (
     Array,
     take_tile,
 )
+from models.kernels.memory import address, integer, keep, number
 from models.kernels.slots import HALF_CHUNK, bound_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
     add,
-    address,
     any_above,
     fused,
-    integer,
-    keep,
     larger,
     load,
     magnitude,
     multiply,
-    number,
     smaller,
     splat,
     store,
@@ -204,7 +201,7 @@ def _walk_listed(
 ) -> None:
     """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
     for item in range(listed):
-        count = np.int64(integer(counts, item))
+        count = integer(counts, item)
         _walk_tile(sent, rows, item * space, count, bounds, sends, weights, start, factors, state)
         _settle(sends * count, factors, state)
         write_tile(load(state, VOLTAGE), out, place, width)

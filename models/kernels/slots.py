@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from models.kernels.tiles import integer, write_integer, write_number
+from models.kernels.memory import (
+    FLOAT,
+    WORD,
+    call,
+    halve,
+    integer,
+    operation,
+    pointer,
+    spread,
+    write_integer,
+    write_number,
+)
 
 Floats = NDArray[np.float32]
-Rows = NDArray[np.int32]
 
 CHUNK: Final = 16
 """Slots that are screened together, and rows that are looked at together."""
@@ -23,38 +30,12 @@ CHUNK: Final = 16
 HALF_CHUNK: Final = CHUNK // 2
 """Slots whose largest effect on the line is bounded together."""
 
-_FLOATS: Final = ir.VectorType(ir.FloatType(), CHUNK)
-_INTEGERS: Final = ir.VectorType(ir.IntType(32), CHUNK)
+_FLOATS: Final = ir.VectorType(FLOAT, CHUNK)
+_INTEGERS: Final = ir.VectorType(WORD, CHUNK)
 _BITS: Final = ir.IntType(CHUNK)
 
 
-def _operation(declare: Callable[..., Any]) -> Any:
-    """A compiled operation, which is called with fewer arguments than its declaration takes."""
-    return intrinsic(declare)
-
-
-def _call(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    kind = ir.FunctionType(result, [argument.type for argument in arguments])
-    find: Any = cgutils.get_or_insert_function
-    return builder.call(find(builder.module, kind, name), arguments)
-
-
-def _splat(builder: Any, scalar: Any) -> Any:
-    return _spread(builder, scalar, _INTEGERS)
-
-
-def _spread(builder: Any, scalar: Any, kind: Any) -> Any:
-    nothing = ir.Constant(kind, ir.Undefined)
-    first = builder.insert_element(nothing, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, nothing, ir.Constant(_INTEGERS, [0] * CHUNK))
-
-
-def _pointer(builder: Any, address: Any, index: Any, kind: Any) -> Any:
-    place = builder.add(address, builder.mul(index, ir.Constant(index.type, 4)))
-    return builder.inttoptr(place, kind.as_pointer())
-
-
-@_operation
+@operation
 def _compress(
     typing: Any,
     charges: Any,
@@ -70,25 +51,24 @@ def _compress(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         a_charges, place, row, left, skip, a_sent, a_rows, count = values
-        word = ir.IntType(32)
         lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
-        here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
+        here = builder.icmp_signed("<", lanes, spread(builder, builder.trunc(left, WORD), _INTEGERS))
         zeros = ir.Constant(_FLOATS, [0.0] * CHUNK)
-        source = _pointer(builder, a_charges, place, _FLOATS)
-        arguments = [source, ir.Constant(word, 4), here, zeros]
-        charge = _call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
+        source = pointer(builder, a_charges, place, _FLOATS)
+        arguments = [source, ir.Constant(WORD, 4), here, zeros]
+        charge = call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
         every = builder.icmp_signed(
-            "==", _splat(builder, builder.zext(skip, word)), ir.Constant(_INTEGERS, [0] * CHUNK)
+            "==", spread(builder, builder.zext(skip, WORD), _INTEGERS), ir.Constant(_INTEGERS, [0] * CHUNK)
         )
         taken = builder.and_(here, builder.or_(builder.fcmp_unordered("!=", charge, zeros), every))
-        numbers = builder.add(lanes, _splat(builder, builder.trunc(row, word)))
+        numbers = builder.add(lanes, spread(builder, builder.trunc(row, WORD), _INTEGERS))
         for address, vector, suffix in ((a_sent, charge, "f32"), (a_rows, numbers, "i32")):
-            target = _pointer(builder, address, count, vector.type)
+            target = pointer(builder, address, count, vector.type)
             nothing = ir.Constant(vector.type, ir.Undefined)
             name = f"llvm.experimental.vector.compress.v{CHUNK}{suffix}"
-            stored = builder.store(_call(builder, name, vector.type, [vector, taken, nothing]), target)
+            stored = builder.store(call(builder, name, vector.type, [vector, taken, nothing]), target)
             stored.align = 4
-        bits = _call(builder, f"llvm.ctpop.i{CHUNK}", _BITS, [builder.bitcast(taken, _BITS)])
+        bits = call(builder, f"llvm.ctpop.i{CHUNK}", _BITS, [builder.bitcast(taken, _BITS)])
         return builder.add(count, builder.zext(bits, count.type))
 
     size = types.intp
@@ -104,26 +84,24 @@ def scratch(size: int) -> Floats:
     return raw[skip : skip + size]
 
 
-@_operation
+@operation
 def _larger(typing: Any, charges: Any, place: Any, left: Any, peak: Any) -> Any:
     """The larger of ``peak`` and the magnitudes of the next charges."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         charges, place, left, peak = values
-        word = ir.IntType(32)
         lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
-        here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
-        source, nothing = _pointer(builder, charges, place, _FLOATS), ir.Constant(_FLOATS, [0.0] * CHUNK)
-        arguments = [source, ir.Constant(word, 4), here, nothing]
-        rest = _call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
-        rest, width = _call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [rest]), CHUNK
-        while width > 1:
-            width //= 2
-            kind = ir.VectorType(word, width)
-            low = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width))))
-            high = builder.shuffle_vector(rest, rest, ir.Constant(kind, list(range(width, 2 * width))))
-            rest = builder.select(builder.fcmp_ordered(">", low, high), low, high)
-        largest = builder.extract_element(rest, ir.Constant(word, 0))
+        here = builder.icmp_signed("<", lanes, spread(builder, builder.trunc(left, WORD), _INTEGERS))
+        source, nothing = pointer(builder, charges, place, _FLOATS), ir.Constant(_FLOATS, [0.0] * CHUNK)
+        arguments = [source, ir.Constant(WORD, 4), here, nothing]
+        rest = call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
+
+        def larger(low: Any, high: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(">", low, high), low, high)
+
+        sizes = call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [rest])
+        rest = halve(builder, sizes, 1, larger)
+        largest = builder.extract_element(rest, ir.Constant(WORD, 0))
         return builder.select(builder.fcmp_ordered(">", largest, peak), largest, peak)
 
     size = types.intp
@@ -170,7 +148,7 @@ def list_vectors(
         write_number(largest, item, peak)
 
 
-@_operation
+@operation
 def _bound(
     typing: Any, sent: Any, rows: Any, slot: Any, left: Any, peaks: Any, first: Any, bounds: Any, place: Any
 ) -> Any:
@@ -178,37 +156,36 @@ def _bound(
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         sent, rows, slot, left, peaks, first, bounds, place = values
-        word = ir.IntType(32)
         lanes = ir.Constant(_INTEGERS, list(range(CHUNK)))
-        here = builder.icmp_signed("<", lanes, _splat(builder, builder.trunc(left, word)))
-        nothing, align = ir.Constant(_FLOATS, [0.0] * CHUNK), ir.Constant(word, 4)
+        here = builder.icmp_signed("<", lanes, spread(builder, builder.trunc(left, WORD), _INTEGERS))
+        nothing, align = ir.Constant(_FLOATS, [0.0] * CHUNK), ir.Constant(WORD, 4)
         masked = f"llvm.masked.load.v{CHUNK}"
-        charge = _call(
-            builder, f"{masked}f32.p0", _FLOATS, [_pointer(builder, sent, slot, _FLOATS), align, here, nothing]
+        charge = call(
+            builder, f"{masked}f32.p0", _FLOATS, [pointer(builder, sent, slot, _FLOATS), align, here, nothing]
         )
         none = ir.Constant(_INTEGERS, [0] * CHUNK)
-        source = _pointer(builder, rows, slot, _INTEGERS)
-        row = _call(builder, f"{masked}i32.p0", _INTEGERS, [source, align, here, none])
+        source = pointer(builder, rows, slot, _INTEGERS)
+        row = call(builder, f"{masked}i32.p0", _INTEGERS, [source, align, here, none])
         wide = ir.VectorType(ir.IntType(64), CHUNK)
         begin = builder.add(peaks, builder.mul(first, ir.Constant(first.type, 4)))
         offsets = builder.mul(builder.sext(row, wide), ir.Constant(wide, [4] * CHUNK))
         places = builder.inttoptr(
-            builder.add(_spread(builder, begin, wide), offsets),
-            ir.VectorType(ir.PointerType(ir.FloatType()), CHUNK),
+            builder.add(spread(builder, begin, wide), offsets),
+            ir.VectorType(ir.PointerType(FLOAT), CHUNK),
         )
-        peak = _call(builder, f"llvm.masked.gather.v{CHUNK}f32.v{CHUNK}p0", _FLOATS, [places, align, here, nothing])
-        rest = _call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [builder.fmul(charge, peak)])
+        peak = call(builder, f"llvm.masked.gather.v{CHUNK}f32.v{CHUNK}p0", _FLOATS, [places, align, here, nothing])
+        rest = call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [builder.fmul(charge, peak)])
         for distance in (4, 2, 1):
             other = ir.Constant(_INTEGERS, [lane ^ distance for lane in range(CHUNK)])
             rest = builder.fadd(rest, builder.shuffle_vector(rest, rest, other))
         for half in range(2):
             # A little more than the sum, so that rounding cannot make it less.
             value = builder.fmul(
-                builder.extract_element(rest, ir.Constant(word, half * CHUNK // 2)),
-                ir.Constant(ir.FloatType(), float(np.float32(1.00001))),
+                builder.extract_element(rest, ir.Constant(WORD, half * CHUNK // 2)),
+                ir.Constant(FLOAT, float(np.float32(1.00001))),
             )
             place_of = builder.add(place, ir.Constant(place.type, half))
-            builder.store(value, _pointer(builder, bounds, place_of, ir.FloatType()))
+            builder.store(value, pointer(builder, bounds, place_of, FLOAT))
         return context.get_dummy_value()
 
     size = types.intp

@@ -20,22 +20,19 @@ import numpy as np
 from numba import njit, prange
 
 from models.kernels.factors import DECAY, FACTORS, HALF, HIGH, LOW, MIDDLE, PUSH, SETTLE, Array, take_tile
+from models.kernels.memory import address, integer, keep, number
 from models.kernels.slots import list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
     add,
-    address,
     any_above,
     farthest,
     fused,
-    integer,
-    keep,
     larger,
     load,
     magnitude,
     multiply,
-    number,
     smaller,
     splat,
     store,
@@ -246,7 +243,7 @@ def _walk_listed(
 ) -> None:
     """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
     for item in range(listed):
-        first, count, peak = item * space, np.int64(integer(counts, item)), number(largest, item)
+        first, count, peak = item * space, integer(counts, item), number(largest, item)
         _walk_tile(sent, rows, first, count, peak, sends, weights, start, factors, series, railed, marking, state)
         voltage = multiply(load(state, VOLTAGE), load(factors, SETTLE))
         voltage = larger(smaller(voltage, load(factors, HIGH)), load(factors, LOW))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from data import BadInput, Geometry, Schedule
 from models.kernels import membrane, membrane_reference
 from models.kernels.bend import saturate
-from models.kernels.tiles import WIDTH, address, load, store
+from models.kernels.memory import address
+from models.kernels.tiles import WIDTH, load, store
 from models.parameters import TERMS, ChipParameters
 from tests.models.chips import SMALL, random_chip, random_codes
 
