@@ -57,6 +57,7 @@ class Presented:
 
     Attributes:
         page: the report.
+        markdown: the same as Markdown, with its pictures in a folder ``pictures`` beside it.
         findings: what was found, in sentences.
         document: the figures as plain values.
     """
@@ -64,6 +65,7 @@ class Presented:
     page: Page
     findings: Sequence[str]
     document: Mapping[str, object]
+    markdown: str = ""
 
 
 @dataclass(frozen=True)

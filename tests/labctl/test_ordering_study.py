@@ -24,17 +24,18 @@ from models.parameters import ChipParameters
 from models.samples import Samples
 
 GEOMETRY = Geometry(rows=16, columns=12)
+LEAKY = plans.Condition("leaky", ("line=off", "voltage=off"))
 TINY = replace(
     plans.QUICK,
     name="tiny",
-    conditions=(plans.Condition("leaky", ("line=off", "voltage=off")),),
+    conditions=(LEAKY, plans.reversed_order(LEAKY)),
     boards=1,
     seeds=1,
     geometry="128x136",
     size="tiny",
-    utterances=0,
     float_epochs=30,
     epochs=1,
+    utterances=0,
     board_epochs=1,
     board_utterances=256,
     searched=32,
