@@ -12,7 +12,7 @@ from calibration.record import CalibrationRecord
 from labctl.bench import Bench
 from labctl.residuals import ProbeSize, measure_residuals
 from labctl.statistics import Proportion
-from labctl.studies.ordering.benches import draw_noise_afresh, open_study_bench
+from labctl.studies.ordering.benches import JUDGING, draw_noise_afresh, open_study_bench
 from labctl.studies.ordering.judging import Candidate, judge_by_turns
 from labctl.studies.ordering.names import ASCENDING, DESCENDING, MODELS, OPTIMISED, SEARCHED_ARMS
 from labctl.studies.ordering.orders import RULES, decide, ruled_orders
@@ -26,9 +26,6 @@ from models.samples import Samples
 
 PROBED_FROM = 256
 """Test utterances of which some are sent again and again for the non-associativity."""
-
-_JUDGING = 1
-"""Sets the noise that networks are judged by apart from that which they were trained with on the board."""
 
 
 def judge_cell(settings: Mapping[str, Any], place: Path, needs: Mapping[str, Path]) -> Iterable[Row]:
@@ -49,7 +46,7 @@ def judge_cell(settings: Mapping[str, Any], place: Path, needs: Mapping[str, Pat
     candidates = list(_candidates(networks, found))
     names = {**board_names(settings), "seed": settings["seed"]}
     with open_study_bench(settings, place) as bench:
-        draw_noise_afresh(bench.board, bench.schedule, settings["seed"] + _JUDGING)
+        draw_noise_afresh(bench.board, bench.schedule, settings["seed"], JUDGING)
         right = judge_by_turns(candidates, bench.board, speech.test)
         rows = [*_accuracies(candidates, right, settings["condition"]["order"]), *_losses(found)]
         for arm, network in networks.items():

@@ -16,7 +16,7 @@ from data.speech import LABELS
 from labctl.learning import prepare_speech
 from labctl.measuring import calibrate
 from labctl.statistics import accuracy
-from labctl.studies.ordering.benches import draw_noise_afresh, open_study_bench
+from labctl.studies.ordering.benches import TRAINING, draw_noise_afresh, open_study_bench
 from labctl.studies.ordering.cells import board_names, judge_cell
 from labctl.studies.ordering.orders import FIXED
 from labctl.studies.ordering.storage import (
@@ -104,7 +104,7 @@ def _training(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterabl
     epochs, utterances = settings["epochs"], settings["utterances"]
     amount = Amount(seed, epochs, utterances, settings["board_epochs"], settings["board_utterances"])
     with open_study_bench(settings, place) as bench:
-        draw_noise_afresh(bench.board, bench.schedule, seed)
+        draw_noise_afresh(bench.board, bench.schedule, seed, TRAINING)
         schedule = record.schedule.with_order(FIXED[order](bench.board.geometry.rows))
         networks = Trainer(start, speech.task(), record, schedule, bench.board, amount).arms(settings["arms"])
     for arm, trained in networks.items():
