@@ -17,7 +17,10 @@ class Results:
     """The table of the study, asked for what the report shows; points that are missing are simply not there."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self._rows: list[dict[str, Any]] = [dict(row) for _, row in table.iterrows()]
+        self._rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+        self._by_quantity: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in self._rows:
+            self._by_quantity.setdefault((row["quantity"], row.get("condition", "")), []).append(row)
 
     def names(self, column: str) -> tuple[str, ...]:
         """Names in a column, in the order in which they come first."""
@@ -29,15 +32,12 @@ class Results:
         cells = {name for name in self.names("condition") if self.cells("accuracy", condition=name)}
         return tuple(sorted(cells, key=lambda name: (round(self.non_associativity(name, "", 1).mean, 1), name)))
 
-    def cells(self, quantity: str, **where: str | int) -> dict[tuple[int, int], float]:
+    def cells(self, quantity: str, condition: str, **where: str | int) -> dict[tuple[int, int], float]:
         """A quantity by (board, training seed), in rows whose columns have the values of ``where``."""
         return {
             (int(row["board"]), int(row["seed"])): float(row["value"])
-            for row in self._rows
-            if row["quantity"] == quantity
-            and row.get("board") == row.get("board")
-            and row.get("seed") == row.get("seed")
-            and all(row.get(column) == value for column, value in where.items())
+            for row in self._by_quantity.get((quantity, condition), ())
+            if all(row.get(column) == value for column, value in where.items())
         }
 
     def accuracy(self, condition: str, arm: str) -> dict[tuple[int, int], float]:
@@ -50,8 +50,7 @@ class Results:
 
     def trained_order(self, condition: str) -> str:
         """The event order that networks of a condition were trained for; empty where none is finished."""
-        rows = (row for row in self._rows if row["quantity"] == "accuracy" and row.get("condition") == condition)
-        return next((str(row["order"]) for row in rows), "")
+        return next((str(row["order"]) for row in self._by_quantity.get(("accuracy", condition), ())), "")
 
     def other_order(self, condition: str) -> str:
         """The other of the two orders that every arm is run in."""
@@ -90,8 +89,7 @@ class Results:
 
     def of_boards(self, quantity: str, condition: str) -> list[float]:
         """A figure of the calibrations of a condition."""
-        rows = (row for row in self._rows if row["quantity"] == quantity and row.get("condition") == condition)
-        return [float(row["value"]) for row in rows]
+        return [float(row["value"]) for row in self._by_quantity.get((quantity, condition), ())]
 
     def one(self, quantity: str) -> float:
         """A figure that is the same for the whole study; NaN when it is not there."""
