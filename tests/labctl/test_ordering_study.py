@@ -205,7 +205,7 @@ def test_the_smallest_real_run(
     check_orders(tmp_path / "points")
     report = Path(found["files"]["report"]).read_text(encoding="utf-8")
     assert "SIMULATED" in report
-    assert report.count("<figure>") == 5
+    assert report.count("<figure>") == 6
     assert study(capsys, tmp_path, *command) == found
     assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 7
     assert study(capsys, tmp_path, "report", str(tmp_path), "--to", str(tmp_path / "docs")) == found
@@ -245,7 +245,7 @@ def check_published(docs: Path, table: Path) -> None:
     assert "(SIMULATED)" in text
     pictures = re.findall(r"\(pictures/([a-z-]+\.png)\)", text)
     assert sorted(pictures) == sorted(picture.name for picture in (docs / "pictures").iterdir())
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     assert (docs / "table.parquet").read_bytes() == table.read_bytes()
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from labctl.report.plots import COLOURS, drawing
 from labctl.studies.ordering.analysis import Cells
+from labctl.studies.ordering.names import BLIND
 from labctl.studies.ordering.results import Results
 
 ARM_COLOURS = {**COLOURS, "ordered+board": "#cc79a7", "board": "#1b1f24"}
@@ -27,6 +28,20 @@ def accuracy_figure(results: Results, arms: Sequence[str]) -> Figure:
         if known:
             axes.axhline(float(np.mean(known)), color=COLOURS["float"], lw=0.9, ls="--", label="float network")
         axes.set_ylabel("accuracy on the board")
+        axes.legend(title="trained on", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def advantage_figure(results: Results, arms: Sequence[str]) -> Figure:
+    """Accuracy on the board of some arms less that of the order-blind one, cell by cell."""
+    conditions = results.conditions()
+    with drawing(_width(conditions), 3.2) as figure:
+        axes = figure.subplots()
+        base = {c: results.accuracy(c, BLIND) for c in conditions}
+        values = [[_less(results.accuracy(c, arm), base[c]) for arm in arms] for c in conditions]
+        _clusters(axes, conditions, arms, values)
+        axes.axhline(0.0, color="#1b1f24", lw=0.8)
+        axes.set_ylabel(f"accuracy less the {BLIND} arm's")
         axes.legend(title="trained on", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
@@ -107,8 +122,11 @@ def _width(conditions: Sequence[str]) -> float:
 
 def _less_own(results: Results, condition: str, arm: str, order: str) -> Cells:
     own = results.in_order(condition, arm, results.trained_order(condition))
-    values = results.in_order(condition, arm, order)
-    return {cell: value - own[cell] for cell, value in values.items() if cell in own}
+    return _less(results.in_order(condition, arm, order), own)
+
+
+def _less(these: Cells, those: Cells) -> Cells:
+    return {cell: value - those[cell] for cell, value in these.items() if cell in those}
 
 
 def _clusters(

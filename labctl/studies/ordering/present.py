@@ -75,6 +75,9 @@ def _accuracy(document: Document, results: Results, arms: list[str]) -> None:
     others = [arm for arm in arms if arm != BLIND]
     columns = [judged(comparisons.arm_less_blind(results, arm)) for arm in others]
     document.table(["condition", *others], [[c, *(column[c] for column in columns)] for c in conditions])
+    near = [arm for arm in others if arm != "ideal"]
+    caption = f"Accuracy less that of the {BLIND} arm; 'ideal', far below, is left out."
+    document.figure(figures.advantage_figure(results, near), "advantage", caption)
     document.text(
         "What training ended with: accuracy of the validation voices on what the arm was trained on, mean in percent. "
         "An arm that is low here has learnt less, whatever its model is worth."
