@@ -87,8 +87,10 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
         target: where they go; made if it is not there, pictures of before are replaced.
 
     Raises:
-        BadInput: the target cannot be written to.
+        BadInput: the study gives no Markdown, or the target cannot be written to.
     """
+    if not presented.markdown:
+        raise BadInput(f"the study {folder.plan().study} has no page for a repository, only {folder.report}")
     plan, state = folder.plan(), folder.state()
     command = f"labctl study {plan.study}{' --quick' if plan.scope == 'quick' else ''} --seed {plan.seed}"
     origin = (
