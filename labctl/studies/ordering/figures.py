@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from labctl.report.plots import COLOURS, drawing
 from labctl.studies.ordering.analysis import Cells
@@ -80,21 +81,28 @@ def prediction_figure(results: Results, arms: Sequence[str], models: Sequence[st
         grid = np.atleast_1d(figure.subplots(1, len(models), sharex=True, sharey=True))
         for axes, model in zip(grid, models, strict=True):
             for arm, marker in zip(arms, MARKERS, strict=False):
-                pairs = [
-                    (measured[cell], value)
-                    for condition in results.conditions()
-                    for order in results.names("order")
-                    for measured in [results.in_order(condition, arm, order)]
-                    for cell, value in results.predicted(condition, arm, order, model).items()
-                ]
-                at = np.array(pairs).reshape(-1, 2)
+                at = _measured_and_predicted(results, arm, model)
                 axes.plot(at[:, 0], at[:, 1], marker, ms=3, alpha=0.6, color=ARM_COLOURS[arm], label=arm)
-            axes.axline((0.5, 0.5), slope=1.0, color="#1b1f24", lw=0.8)
+                if len(at):
+                    # Through a measured point, so that the line does not widen the axes.
+                    axes.axline((at[0, 0], at[0, 0]), slope=1.0, color="#1b1f24", lw=0.8)
             axes.set_title(f"{model} model")
             axes.set_xlabel("accuracy on the board")
         grid[0].set_ylabel("accuracy on the model")
         grid[-1].legend(title="trained on", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def _measured_and_predicted(results: Results, arm: str, model: str) -> NDArray[np.float64]:
+    """Accuracies on the board and on a model, shape (networks and orders, 2)."""
+    pairs = [
+        (measured[cell], value)
+        for condition in results.conditions()
+        for order in results.names("order")
+        for measured in [results.in_order(condition, arm, order)]
+        for cell, value in results.predicted(condition, arm, order, model).items()
+    ]
+    return np.array(pairs, np.float64).reshape(-1, 2)
 
 
 def layers_figure(results: Results, arms: Sequence[str]) -> Figure:
