@@ -24,12 +24,25 @@ class Arm(StrEnum):
     """An analog processor in the loop; gradients from the ordered chip model."""
 
 
+_POSITIVE = (
+    "epochs",
+    "batch",
+    "learning_rate",
+    "board_epochs",
+    "board_utterances",
+    "board_batch",
+    "board_learning_rate",
+)
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How an arm is trained.
 
     Attributes:
-        epochs: passes over the training samples; every arm but the board's has the same.
+        epochs: passes over the training samples, or over as many as ``utterances`` says; every arm but the board's has
+            the same.
+        utterances: training samples of an epoch, new ones each epoch as far as there are; 0 for all.
         batch: utterances in a step.
         learning_rate: peak of the cosine schedule (Adam), in weight codes a step.
         label_smoothing: probability spread over all classes.
@@ -42,6 +55,7 @@ class TrainingOptions:
     """
 
     epochs: int = 12
+    utterances: int = 0
     batch: int = 256
     learning_rate: float = 1.0
     label_smoothing: float = 0.05
@@ -54,10 +68,12 @@ class TrainingOptions:
 
     def check(self) -> None:
         """Raise :class:`BadInput` naming the first option that makes no sense."""
-        for name in ("epochs", "batch", "learning_rate", "board_epochs", "board_utterances", "board_batch"):
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise BadInput(f"the training option {name} is {getattr(self, name)}; it must be positive")
-        for name in ("label_smoothing", "noise_ramp", "board_learning_rate"):
+        if self.utterances < 0:
+            raise BadInput(f"the training option utterances is {self.utterances}; it must be positive, or 0 for all")
+        for name in ("label_smoothing", "noise_ramp"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(
                     f"the training option {name} is {getattr(self, name)}; it must be at least 0 and below 1"

@@ -122,7 +122,8 @@ class _Loop:
         self._count = options.board_epochs if on_board else options.epochs
         self._size = options.board_batch if on_board else options.batch
         self._peak = options.board_learning_rate if on_board else options.learning_rate
-        self._used = min(len(task.training), options.board_utterances) if on_board else len(task.training)
+        wanted = options.board_utterances if on_board else options.utterances or len(task.training)
+        self._used = min(len(task.training), wanted)
         self._steps = max(self._used // self._size, 1)
         self._draw = np.random.default_rng(options.seed)
         self._chance = torch.Generator().manual_seed(options.seed)

@@ -1,4 +1,4 @@
-"""Commands for studies: ``study ordering``, ``study status``."""
+"""Commands for studies: ``study ordering``, ``study status``, ``study report``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import LabctlError
+from data.errors import BadInput, LabctlError
 from labctl.cli.console import emit, progress, say
 from labctl.cli.options import AsJson, Seed
 
@@ -60,6 +60,31 @@ def status(
         return
     for line in sentences(plan, state):
         say(line)
+
+
+@study.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(help="The study's folder.")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Also write README.md, pictures and table there, e.g. into a repository."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write table and report again from what is finished; nothing is computed."""
+    from labctl.studies.folder import StudyFolder
+    from labctl.studies.registry import find_study
+    from labctl.studies.runner import StudyResult, present, publish
+
+    opened = StudyFolder(folder)
+    plan = opened.plan()
+    presented = present(find_study(plan.study), opened)
+    if presented is None:
+        raise BadInput(f"the study in {folder} has no finished point to report on; run it first")
+    written = publish(presented, opened, to) if to is not None else ()
+    _tell(plan, StudyResult(opened, opened.state(), presented), as_json)
+    if written and not as_json:
+        say(f"Page:   {written[0]}")
 
 
 def run(plan: Plan, folder: Path, workers: int | None, as_json: bool) -> None:

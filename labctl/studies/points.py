@@ -57,6 +57,8 @@ class Presented:
 
     Attributes:
         page: the report.
+        markdown: the same as Markdown, with its pictures in a folder ``pictures`` beside it; empty for a study that is
+            not written for repositories.
         findings: what was found, in sentences.
         document: the figures as plain values.
     """
@@ -64,6 +66,7 @@ class Presented:
     page: Page
     findings: Sequence[str]
     document: Mapping[str, object]
+    markdown: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.errors import BadInput
 from labctl.progress import Listener, silent
 from labctl.studies.folder import Failure, Plan, State, StudyFolder
 from labctl.studies.points import Point, Presented, Study
@@ -74,6 +76,40 @@ def present(study: Study, folder: StudyFolder) -> Presented | None:
     presented = study.presenting()(table, folder.pictures)
     folder.report.write_text(presented.page.html(), encoding="utf-8")
     return presented
+
+
+def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Path, ...]:
+    """Write a study's results for readers of a repository: ``README.md``, ``pictures/`` and ``table.parquet``.
+
+    Args:
+        presented: what :func:`present` returned.
+        folder: the study's folder.
+        target: where they go; made if it is not there, pictures of before are replaced.
+
+    Raises:
+        BadInput: the study gives no Markdown, or the target cannot be written to.
+    """
+    if not presented.markdown:
+        raise BadInput(f"the study {folder.plan().study} has no page for a repository, only {folder.report}")
+    plan, state = folder.plan(), folder.state()
+    command = f"labctl study {plan.study}{' --quick' if plan.scope == 'quick' else ''} --seed {plan.seed}"
+    origin = (
+        f"Written by `labctl study report`; do not edit. From `{command}`: {len(state.done)} of {len(plan.points)} "
+        "points are done. All rows: [table.parquet](table.parquet)."
+    )
+    title, _, rest = presented.markdown.partition("\n\n")
+    page, table, pictures = target / "README.md", target / folder.table.name, target / folder.pictures.name
+    try:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for old in pictures.glob("*.png"):
+            old.unlink()
+        for picture in sorted(folder.pictures.glob("*.png")):
+            shutil.copyfile(picture, pictures / picture.name)
+        shutil.copyfile(folder.table, table)
+        page.write_text(f"{title}\n\n{origin}\n\n{rest}", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the results cannot be written to {target}: {error.strerror or error}") from error
+    return page, table, pictures
 
 
 class _Run:

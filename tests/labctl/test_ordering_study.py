@@ -1,7 +1,8 @@
 """The ordering study: event orders and their search where the answers are known, and the smallest real run."""
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +13,37 @@ import pytest
 from data.errors import BadInput
 from data.values import Activations, Geometry, Outputs, Schedule
 from labctl.cli import run as labctl
+from labctl.studies.folder import StudyFolder
 from labctl.studies.ordering import plan as plans
-from labctl.studies.ordering.analysis import difference, spread
+from labctl.studies.ordering.benches import JUDGING, draw_noise_afresh, open_study_bench
 from labctl.studies.ordering.judging import Candidate, judge_by_turns
 from labctl.studies.ordering.orders import RULES, BlockOrders, decide, ruled_orders
 from labctl.studies.ordering.search import search_orders
 from labctl.studies.points import check_plan
 from models.chip import ChipModel
 from models.network import IntegerNetwork, Layer, even_splits, run
+from models.networkfile import load_network
 from models.parameters import ChipParameters
 from models.samples import Samples
 
 GEOMETRY = Geometry(rows=16, columns=12)
+LEAKY = plans.Condition("leaky", ("line=off", "voltage=off"))
 TINY = replace(
     plans.QUICK,
     name="tiny",
-    conditions=(plans.Condition("leaky", ("line=off", "voltage=off")),),
+    conditions=(LEAKY, plans.reversed_order(LEAKY)),
     boards=1,
     seeds=1,
     geometry="128x136",
     size="tiny",
-    utterances=0,
     float_epochs=30,
     epochs=1,
+    utterances=320,
     board_epochs=1,
-    board_utterances=256,
+    board_utterances=128,
     searched=32,
-    tries=20,
-    probed=4,
+    tries=10,
+    probed=3,
 )
 
 
@@ -166,24 +170,6 @@ def test_a_board_that_drifts_favours_no_candidate() -> None:
     assert np.ptp(by_turns) < 0.5 * np.ptp(in_a_row)
 
 
-def test_spread_tells_seeds_from_boards() -> None:
-    found = spread({(1, 1): 0.1, (1, 2): 0.3, (2, 1): 0.5, (2, 2): 0.7})
-    assert found.mean == pytest.approx(0.4)
-    assert found.seeds == pytest.approx(np.std([0.1, 0.3], ddof=1))
-    assert found.boards == pytest.approx(np.std([0.2, 0.6], ddof=1))
-    assert np.isnan(spread({(1, 1): 0.1}).seeds)
-
-
-def test_a_difference_is_taken_pair_by_pair_and_says_when_it_is_not_seen() -> None:
-    base = {(1, 1): 0.1, (1, 2): 0.9, (2, 1): 0.5}
-    better = difference({cell: value + 0.02 for cell, value in base.items()} | {(3, 3): 0.0}, base)
-    assert (better.above, better.spread.count, better.verdict) == (3, 3, "better")
-    assert difference(base, {cell: value + 0.02 for cell, value in base.items()}).verdict == "worse"
-    noisy = difference({(1, 1): 0.2, (1, 2): 0.8, (2, 1): 0.5}, base)
-    assert noisy.verdict == "not told apart"
-    assert difference({(1, 1): 0.9}, base).verdict == "not told apart"
-
-
 @pytest.mark.parametrize("scale", [plans.QUICK, plans.FULL], ids=lambda scale: scale.name)
 def test_plans_hold_together(scale: plans.Scale) -> None:
     plan = plans.ordering_plan(scale, seed=3)
@@ -213,20 +199,75 @@ def test_the_smallest_real_run(
     found = study(capsys, tmp_path, *command)
     assert found["complete"]
     assert found["simulated"]
-    assert set(found["accuracy"]["leaky"]) == set(plans.ARMS)
-    table = pd.read_parquet(found["files"]["table"])
+    assert all(set(found["accuracy"][condition]) == set(plans.ARMS) for condition in ("leaky", "leaky-reversed"))
+    assert set(found["prediction_error"]["leaky"]) == {"ordered", "unordered"}
+    check_table(pd.read_parquet(found["files"]["table"]))
+    check_orders(tmp_path / "points")
+    report = Path(found["files"]["report"]).read_text(encoding="utf-8")
+    assert "SIMULATED" in report
+    assert report.count("<figure>") == 6
+    assert study(capsys, tmp_path, *command) == found
+    assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 7
+    assert study(capsys, tmp_path, "report", str(tmp_path), "--to", str(tmp_path / "docs")) == found
+    check_published(tmp_path / "docs", Path(found["files"]["table"]))
+    assert labctl(["study", *command, "--seed", "2"]) == 2
+
+
+def check_table(table: pd.DataFrame) -> None:
     losses = table[table["quantity"] == "training loss on the ordered model"].pivot_table(
-        index="arm", columns="order", values="value"
+        index=["condition", "arm"], columns="order", values="value"
     )
     assert (losses["optimised"] <= losses.min(axis=1)).all()
     layers = table[table["quantity"] == "non-associativity"]
     assert (layers[layers["layer"] == 1]["value"] > 0.1).all()
-    report = Path(found["files"]["report"]).read_text(encoding="utf-8")
-    assert "SIMULATED" in report
-    assert report.count("<figure>") == 3
-    assert study(capsys, tmp_path, *command) == found
-    assert study(capsys, tmp_path, "status", str(tmp_path))["done"] == 5
-    assert labctl(["study", *command, "--seed", "2"]) == 2
+    own = table[(table["quantity"] == "accuracy") & (table["arm"] != "float")]
+    assert dict(zip(own["condition"], own["order"], strict=True)) == {
+        "leaky": "ascending",
+        "leaky-reversed": "descending",
+    }
+    gains = table[table["quantity"].str.startswith("row gains")].set_index("quantity")["value"]
+    assert gains["row gains of the unordered model, last over first"] > 1.2
+    assert gains["row gains of the ordered model, last over first"] == pytest.approx(1.0, abs=0.1)
+
+
+def check_orders(points: Path) -> None:
+    """Networks of a reversed condition are made to be sent in descending order; both use one calibration."""
+    for condition, order in (("leaky", range(128)), ("leaky-reversed", range(127, -1, -1))):
+        (folder,) = points.glob(f"{condition}-board-*-seed-????")
+        for arm in plans.ARMS:
+            layers = load_network(folder / f"{arm}.safetensors").network.layers
+            assert {layer.schedule.order for layer in layers} == {tuple(order)}
+    assert len(list(points.glob("*-board-????"))) == 1
+
+
+def check_published(docs: Path, table: Path) -> None:
+    text = (docs / "README.md").read_text(encoding="utf-8")
+    assert "(SIMULATED)" in text
+    pictures = re.findall(r"\(pictures/([a-z-]+\.png)\)", text)
+    assert sorted(pictures) == sorted(picture.name for picture in (docs / "pictures").iterdir())
+    assert len(pictures) == 6
+    assert (docs / "table.parquet").read_bytes() == table.read_bytes()
+
+
+def test_there_is_no_report_of_a_study_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    StudyFolder(tmp_path).begin(plans.ordering_plan(plans.QUICK, seed=1))
+    assert labctl(["study", "report", str(tmp_path)]) == 2
+    assert "no finished point" in capsys.readouterr().err
+
+
+def test_trial_noise_is_drawn_afresh_for_each_seed_and_the_same_for_one(tmp_path: Path) -> None:
+    settings = {"condition": asdict(plans.DEFAULT), "geometry": "16x16", "board": 7}
+
+    def outputs(seed: int) -> Outputs:
+        with open_study_bench(settings, tmp_path) as bench:
+            draw_noise_afresh(bench.board, bench.schedule, seed, JUDGING)
+            bench.board.program(np.full((16, 16), 20, np.int8))
+            return bench.board.multiply(np.full((50, 16), 15, np.uint8), bench.schedule)
+
+    first, again, other = outputs(1), outputs(1), outputs(2)
+    assert np.array_equal(first, again)
+    assert np.mean(first != other) > 0.3
+    assert abs(first.mean() - other.mean()) < 0.5
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from data.errors import BadInput
 from labctl.studies.folder import Plan, StudyFolder
 from labctl.studies.points import Point, Study, check_plan
 from labctl.studies.registry import STUDIES, find_study
-from labctl.studies.runner import StudyResult, run_study
+from labctl.studies.runner import StudyResult, publish, run_study
 
 TOY = Study("toy", "a toy", "toy_points:compute", "toy_points:present")
 
@@ -212,6 +213,20 @@ def test_a_folder_belongs_to_one_plan(notes: Path, tmp_path: Path) -> None:
 def test_a_plan_that_makes_no_sense_is_refused(points: tuple[Point, ...], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         check_plan(points)
+
+
+def test_publishing_says_what_stands_in_its_way(notes: Path, tmp_path: Path) -> None:
+    result = run_toy(notes, tmp_path / "study")
+    assert result.presented is not None
+    with pytest.raises(BadInput, match="toy has no page for a repository"):
+        publish(result.presented, result.folder, tmp_path / "docs")
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be written to"):
+        publish(replace(result.presented, markdown="# Toy\n\nrest"), result.folder, tmp_path / "file")
+    page, table, _ = publish(replace(result.presented, markdown="# Toy\n\nrest"), result.folder, tmp_path / "docs")
+    assert page.read_text(encoding="utf-8").startswith("# Toy\n\nWritten by `labctl study report`")
+    assert "5 of 5 points" in page.read_text(encoding="utf-8")
+    assert table.read_bytes() == result.folder.table.read_bytes()
 
 
 def test_studies_are_found_by_name() -> None:

@@ -12,6 +12,7 @@ import pytest
 from torch import Generator, Tensor
 
 from data import BadInput, Cancelled, Geometry, Schedule
+from data.values import Activations
 from models import (
     Arm,
     ChipModel,
@@ -152,6 +153,31 @@ def _read_without_noise(network: TrainableNetwork, index: int, _codes: Tensor, v
     return network.arrays[index].read_out(voltages, 0.0, Generator())
 
 
+def test_an_epoch_may_take_some_of_the_samples_and_then_takes_new_ones(task: Task, start: IntegerNetwork) -> None:
+    """Half the samples an epoch: as many steps as they fill, and over a few epochs nearly all samples."""
+    seen: list[set[bytes]] = [set() for _ in range(6)]
+    options = replace(OPTIONS, epochs=6, batch=32, utterances=len(task.training) // 2)
+    steps = options.utterances // options.batch
+    told: list[str] = []
+
+    def note(codes: Activations, _draw: np.random.Generator) -> Activations:
+        seen[(len(told) - 1) // steps].update(row.tobytes() for row in codes)
+        return codes
+
+    train(
+        Arm.UNORDERED,
+        start,
+        replace(task, augment=note),
+        replace(toy_chip(), ordered=False, terms=frozenset()),
+        options,
+        progress=lambda _share, what: told.append(what),
+    )
+    assert len(told) == 6 * steps + 1
+    every = {row.tobytes() for row in task.training.activations}
+    assert all(0.3 * len(every) < len(epoch) < 0.6 * len(every) for epoch in seen)
+    assert len(set().union(*seen)) > 0.9 * len(every)
+
+
 def test_the_model_in_training_is_the_chip_model(task: Task, start: IntegerNetwork) -> None:
     """Without noise, the network in training computes what the integer network does on the chip model."""
     chip = replace(toy_chip(), noise=np.zeros(12))
@@ -204,6 +230,10 @@ def test_arguments_that_do_not_fit_are_named(task: Task, start: IntegerNetwork) 
         train(Arm.ORDERED, start, task, chip, OPTIONS, processor=ChipModel(chip))
     with pytest.raises(BadInput, match="epochs is 0"):
         train(Arm.ORDERED, start, task, chip, replace(OPTIONS, epochs=0))
+    with pytest.raises(BadInput, match="utterances is -1"):
+        train(Arm.ORDERED, start, task, chip, replace(OPTIONS, utterances=-1))
+    with pytest.raises(BadInput, match="board_learning_rate is 0"):
+        train(Arm.BOARD, start, task, chip, replace(OPTIONS, board_learning_rate=0.0), processor=ChipModel(chip))
     wrong = replace(task, training=Samples(task.training.activations, task.training.labels + 1))
     with pytest.raises(BadInput, match="labels must lie between 0 and 3"):
         train(Arm.ORDERED, start, wrong, chip, OPTIONS)

@@ -1,23 +1,24 @@
-"""What the table of the ordering study says: means, spreads over seeds and boards, differences pair by pair."""
+"""Means, spreads and paired differences over boards and training seeds, with intervals that hold for both.
+
+Boards and training seeds are crossed: every seed's networks start from one float network, whichever board they are
+for. A mean over cells is therefore surer than a single cell, but not as sure as if all cells were independent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Cells = Mapping[tuple[int, int], float]
 """A value for each (board, training seed)."""
 
-LEVEL = 0.99
-"""Confidence from which on a mean difference counts as seen (Student's t): high, because many are looked at."""
+LEVEL = 0.95
+"""Of intervals, and of the family of comparisons that answer one question."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,27 @@ class Difference:
     Attributes:
         spread: of the differences.
         above: cells in which the difference is above 0.
-        error: standard error of the mean difference, cells taken as independent; NaN with one cell.
+        error: standard error of the mean difference for other boards and other seeds; NaN where it cannot be told.
+        freedom: degrees of freedom of that error.
     """
 
     spread: Spread
     above: int
     error: float
+    freedom: float
 
     @property
-    def verdict(self) -> str:
-        """``better``, ``worse``, or ``not told apart`` where the :data:`LEVEL` interval of the mean holds 0."""
-        mean, count = self.spread.mean, self.spread.count
-        if count < 2 or abs(mean) <= float(t.ppf(0.5 + LEVEL / 2, count - 1)) * self.error:
-            return "not told apart"
-        return "better" if mean > 0 else "worse"
+    def half_width(self) -> float:
+        """Half the :data:`LEVEL` interval of the mean difference (Student's t); NaN where it cannot be told."""
+        return float(t.ppf(0.5 + LEVEL / 2, self.freedom)) * self.error
+
+    @property
+    def chance(self) -> float:
+        """Probability of a mean difference at least this large where there is none; 1 where it cannot be told."""
+        mean = self.spread.mean
+        if not np.isfinite(self.error) or mean == 0:
+            return 1.0
+        return float(2 * t.sf(abs(mean) / self.error, self.freedom)) if self.error > 0 else 0.0
 
 
 def spread(values: Cells) -> Spread:
@@ -80,78 +88,49 @@ def spread(values: Cells) -> Spread:
 def difference(these: Cells, those: Cells) -> Difference:
     """``these`` less ``those`` in the cells that both have."""
     pairs = {cell: value - those[cell] for cell, value in these.items() if cell in those}
-    values = list(pairs.values())
-    error = float(np.std(values, ddof=1)) / sqrt(len(values)) if len(values) > 1 else float("nan")
-    return Difference(spread(pairs), sum(value > 0 for value in values), error)
+    error, freedom = crossed_error(_grid(pairs))
+    return Difference(spread(pairs), sum(value > 0 for value in pairs.values()), error, freedom)
 
 
-class Results:
-    """The table of the study, asked for what the report shows; points that are missing are simply not there."""
+def crossed_error(grid: NDArray[np.float64]) -> tuple[float, float]:
+    """Standard error of the mean of a grid, shape (boards, seeds), and its degrees of freedom.
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        self._rows: list[dict[str, Any]] = [dict(row) for _, row in table.iterrows()]
+    Boards and seeds are both drawn at random, and neither contains the other: two-way analysis of variance without
+    repeats, whose variance of the mean is (MS_boards + MS_seeds - MS_rest) / cells, at least that of independent
+    cells; degrees of freedom by F. E. Satterthwaite, Biometrics Bulletin 2, 110-114 (1946), at least those of the
+    fewer of boards and seeds. Both are NaN for a grid of a single board or seed, which says nothing about others.
+    """
+    boards, seeds = grid.shape
+    if boards < 2 or seeds < 2:
+        return float("nan"), float("nan")
+    mean, rows, columns = grid.mean(), grid.mean(axis=1), grid.mean(axis=0)
+    of_boards = seeds * float(np.sum((rows - mean) ** 2)) / (boards - 1)
+    of_seeds = boards * float(np.sum((columns - mean) ** 2)) / (seeds - 1)
+    rest_freedom = (boards - 1) * (seeds - 1)
+    rest = float(np.sum((grid - rows[:, None] - columns + mean) ** 2)) / rest_freedom
+    if (joint := of_boards + of_seeds - rest) <= rest:
+        return sqrt(rest / grid.size), float(rest_freedom)
+    parts = of_boards**2 / (boards - 1) + of_seeds**2 / (seeds - 1) + rest**2 / rest_freedom
+    return sqrt(joint / grid.size), max(joint**2 / parts, min(boards, seeds) - 1.0)
 
-    def names(self, column: str) -> tuple[str, ...]:
-        """Names in a column, in the order in which they come first."""
-        found = (row.get(column, "") for row in self._rows)
-        return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
 
-    def conditions(self) -> tuple[str, ...]:
-        """Conditions with results, those in which networks tell orders apart least first."""
-        cells = {name for name in self.names("condition") if self.cells("accuracy", condition=name)}
-        return tuple(sorted(cells, key=lambda name: (self.non_associativity(name, "", 1).mean, name)))
+def verdicts(family: Sequence[Difference]) -> list[str]:
+    """``better``, ``worse`` or ``not told apart`` for each comparison of a family that answers one question.
 
-    def cells(self, quantity: str, **where: str | int) -> dict[tuple[int, int], float]:
-        """A quantity by (board, training seed), in rows whose columns have the values of ``where``."""
-        return {
-            (int(row["board"]), int(row["seed"])): float(row["value"])
-            for row in self._rows
-            if row["quantity"] == quantity
-            and row.get("board") == row.get("board")
-            and row.get("seed") == row.get("seed")
-            and all(row.get(column) == value for column, value in where.items())
-        }
+    The chance of a single wrong one in the family is at most 1 - :data:`LEVEL` (S. Holm, Scand. J. Stat. 6, 65-70,
+    1979).
+    """
+    found = ["not told apart"] * len(family)
+    for rank, index in enumerate(sorted(range(len(family)), key=lambda i: family[i].chance)):
+        item = family[index]
+        if item.chance > (1 - LEVEL) / (len(family) - rank):
+            break
+        found[index] = "better" if item.spread.mean > 0 else "worse"
+    return found
 
-    def accuracy(self, condition: str, arm: str) -> dict[tuple[int, int], float]:
-        """Accuracy on the board."""
-        return self.cells("accuracy", condition=condition, arm=arm)
 
-    def believed(self, condition: str, arm: str) -> dict[tuple[int, int], float]:
-        """Accuracy of the validation voices on what the arm was trained on."""
-        return self.cells("validation accuracy in training", condition=condition, arm=arm)
-
-    def in_order(self, condition: str, arm: str, order: str) -> dict[tuple[int, int], float]:
-        """Accuracy on the board in an event order."""
-        return self.cells("accuracy in order", condition=condition, arm=arm, order=order)
-
-    def loss(self, condition: str, arm: str, order: str) -> dict[tuple[int, int], float]:
-        """Loss on the ordered model of the training utterances that orders were searched by."""
-        return self.cells("training loss on the ordered model", condition=condition, arm=arm, order=order)
-
-    def non_associativity(self, condition: str, arm: str, layer: int) -> Spread:
-        """Spread over orders divided by spread over repeats of a layer; all arms together where ``arm`` is empty."""
-        if arm:
-            return spread(self.cells("non-associativity", condition=condition, arm=arm, layer=layer))
-        arms = self.names("arm")
-        every = [self.non_associativity(condition, name, layer) for name in arms if name != "float"]
-        known = [item.mean for item in every if item.count]
-        mean = float(np.mean(known)) if known else float("nan")
-        return Spread(mean, float("nan"), float("nan"), sum(item.count for item in every))
-
-    def layers(self) -> tuple[int, ...]:
-        """Numbers of the layers, from 1."""
-        found = {int(row["layer"]) for row in self._rows if row.get("layer") == row.get("layer") and "layer" in row}
-        return tuple(sorted(number for number in found if number > 0))
-
-    def float_accuracy(self) -> list[float]:
-        """Accuracy of the float networks, by training seed."""
-        return [float(r["value"]) for r in self._rows if r.get("arm") == "float" and r["quantity"] == "accuracy"]
-
-    def of_boards(self, quantity: str, condition: str) -> list[float]:
-        """A figure of the calibrations of a condition."""
-        rows = (row for row in self._rows if row["quantity"] == quantity and row.get("condition") == condition)
-        return [float(row["value"]) for row in rows]
-
-    def one(self, quantity: str) -> float:
-        """A figure that is the same for the whole study; NaN when it is not there."""
-        return next((float(row["value"]) for row in self._rows if row["quantity"] == quantity), float("nan"))
+def _grid(cells: Cells) -> NDArray[np.float64]:
+    """The cells of those seeds that every board has, shape (boards, seeds)."""
+    boards = sorted({board for board, _ in cells})
+    seeds = [seed for seed in sorted({seed for _, seed in cells}) if all((board, seed) in cells for board in boards)]
+    return np.array([[cells[board, seed] for seed in seeds] for board in boards]).reshape(len(boards), len(seeds))

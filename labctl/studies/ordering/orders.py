@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from data.errors import BadInput
 from data.processor import AnalogProcessor
 from data.values import Activations
+from labctl.studies.ordering.names import ASCENDING, DESCENDING
 from models.network import IntegerNetwork, Layer, activate, add_blocks, check_fit
 
 Order = NDArray[np.intp]
 """All rows of the array in the order in which they send, shape (rows,)."""
 BlockOrders = tuple[tuple[Order, ...], ...]
 """One order for each block of each layer."""
-
-ASCENDING = "ascending"
 
 
 def _ascending(weights: NDArray[np.float64]) -> Order:
@@ -51,13 +50,20 @@ def _interleaved(weights: NDArray[np.float64]) -> Order:
 
 RULES: dict[str, Callable[[NDArray[np.float64]], Order]] = {
     ASCENDING: _ascending,
-    "descending": _descending,
+    DESCENDING: _descending,
     "by weight": _by_weight,
     "by strength": _by_strength,
     "interleaved": _interleaved,
 }
 """Orders that need no search. All columns share an order, so a row counts with the sum of its weights over columns:
 ``by weight`` from the most negative to the most positive sum, ``by strength`` by the sum of the weights' sizes."""
+
+
+FIXED: dict[str, Callable[[int], Order]] = {
+    ASCENDING: np.arange,
+    DESCENDING: lambda rows: np.arange(rows)[::-1],
+}
+"""Orders of so many rows that do not depend on weights: a network can be trained for them."""
 
 
 def block_order(rule: str, layer: Layer, block: int, rows: int) -> Order:

@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from labctl.studies.folder import Plan
+from labctl.studies.ordering.names import ARMS, ASCENDING, DESCENDING
 from labctl.studies.points import Point
 
 NAME = "ordering"
 
-ARMS = ("ideal", "unordered", "ordered", "ordered+board", "board")
-"""What networks are trained on, see :mod:`labctl.studies.ordering.training`."""
-
 
 @dataclass(frozen=True)
 class Condition:
-    """How strong order effects are: a kind of board, and how vectors are sent to it.
+    """How strong order effects are: a kind of board, how vectors are sent to it, and in which order.
 
     Attributes:
         name: in tables and figures.
         physics: settings of the emulated board's physics.
         spacing_ns: between two events.
         sends: repeats of each vector.
+        order: event order that networks are trained for and run in, a key of
+            :data:`labctl.studies.ordering.orders.FIXED`; boards are always calibrated in ascending order.
+        calibrated: the condition whose calibrations are used, for one that differs from it in ``order`` alone; empty
+            for its own.
     """
 
     name: str
     physics: tuple[str, ...] = ()
     spacing_ns: int = 40
     sends: int = 2
+    order: str = ASCENDING
+    calibrated: str = ""
 
 
 NONE = Condition("none", ("order=off",))
 DEFAULT = Condition("default")
 STRONG = Condition("strong", ("leak_us=3", "rail=70", "line_limit=30000"))
 
+
+def reversed_order(condition: Condition) -> Condition:
+    """The same boards and calibrations, but networks trained for descending order and run in it."""
+    return replace(condition, name=f"{condition.name}-reversed", order=DESCENDING, calibrated=condition.name)
+
+
 CONDITIONS = (
     NONE,
-    Condition("leak-32us", ("leak_us=32",)),
     DEFAULT,
-    Condition("leak-4us", ("leak_us=4",)),
-    Condition("leak-2us", ("leak_us=2",)),
-    Condition("line-20000", ("line_limit=20000",)),
-    Condition("rail-60", ("rail=60",)),
-    Condition("spacing-16ns", spacing_ns=16),
-    Condition("spacing-96ns", spacing_ns=96),
-    Condition("sends-1", sends=1),
+    reversed_order(DEFAULT),
     Condition("sends-4", sends=4),
+    Condition("spacing-96ns", spacing_ns=96),
+    Condition("leak-3us", ("leak_us=3",)),
     STRONG,
+    reversed_order(STRONG),
 )
-"""Those of the full study, each but the last one change away from the default."""
+"""Those of the full study: sends, spacing and leak are each one change away from the default."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,10 @@ class Scale:
         seeds: trainings on each board.
         geometry: rows and columns of the array.
         size: of the corpus.
-        utterances: training utterances that are used; 0 for all.
-        float_epochs: of the float networks.
+        float_epochs: of the float networks, over all training utterances.
         epochs: of every arm; the arm ``ordered+board`` goes on from there.
-        board_epochs: that it goes on for.
+        utterances: training utterances of an epoch, new ones each epoch as far as there are; 0 for all.
+        board_epochs: that ``ordered+board`` goes on for.
         board_utterances: training utterances of each of those.
         searched: training utterances by which event orders are searched.
         tries: event orders that the search tries at random.
@@ -78,9 +84,9 @@ class Scale:
     seeds: int
     geometry: str
     size: str
-    utterances: int
     float_epochs: int
     epochs: int
+    utterances: int
     board_epochs: int
     board_utterances: int
     searched: int
@@ -90,18 +96,18 @@ class Scale:
 
 QUICK = Scale(
     name="quick",
-    conditions=(NONE, DEFAULT, STRONG),
+    conditions=(NONE, STRONG, reversed_order(STRONG)),
     boards=2,
     seeds=3,
     geometry="128x144",
     size="small",
-    utterances=4096,
     float_epochs=15,
-    epochs=4,
+    epochs=6,
+    utterances=4096,
     board_epochs=2,
     board_utterances=2048,
-    searched=192,
-    tries=150,
+    searched=256,
+    tries=100,
     probed=24,
 )
 
@@ -109,17 +115,17 @@ FULL = Scale(
     name="full",
     conditions=CONDITIONS,
     boards=3,
-    seeds=5,
-    geometry="128x256",
+    seeds=3,
+    geometry="128x144",
     size="full",
-    utterances=0,
-    float_epochs=30,
-    epochs=12,
-    board_epochs=4,
-    board_utterances=8192,
-    searched=512,
-    tries=1000,
-    probed=40,
+    float_epochs=15,
+    epochs=10,
+    utterances=6144,
+    board_epochs=2,
+    board_utterances=6144,
+    searched=1024,
+    tries=500,
+    probed=24,
 )
 
 _SEEDS = 1_000_000
@@ -134,9 +140,10 @@ def ordering_plan(scale: Scale, seed: int) -> Plan:
     """
     boards = [(1000 * seed + 1 + index) % _SEEDS for index in range(scale.boards)]
     seeds = [(1000 * seed + 501 + index) % _SEEDS for index in range(scale.seeds)]
-    points = [Point("speech", {"kind": "speech", "size": scale.size, "utterances": scale.utterances})]
+    points = [Point("speech", {"kind": "speech", "size": scale.size})]
     points += [_float(scale, number) for number in seeds]
-    calibrations = [_calibration(scale, condition, number) for condition in scale.conditions for number in boards]
+    own = [condition for condition in scale.conditions if not condition.calibrated]
+    calibrations = [_calibration(scale, condition, number) for condition in own for number in boards]
     # The last condition is the strongest and takes longest: it is begun first, so that no worker is left alone with
     # it at the end.
     cells = [
@@ -159,7 +166,7 @@ def _board(scale: Scale, condition: Condition, board: int) -> dict[str, object]:
 
 
 def _calibration_key(condition: Condition, board: int) -> str:
-    return f"{condition.name}-board-{board}"
+    return f"{condition.calibrated or condition.name}-board-{board}"
 
 
 def _calibration(scale: Scale, condition: Condition, board: int) -> Point:
@@ -171,7 +178,7 @@ def _calibration(scale: Scale, condition: Condition, board: int) -> Point:
 def _cell(scale: Scale, condition: Condition, board: int, seed: int) -> list[Point]:
     """Training of all arms, and what the board says of them: a board each, fresh from its start."""
     calibration = _calibration_key(condition, board)
-    key = f"{calibration}-seed-{seed}"
+    key = f"{condition.name}-board-{board}-seed-{seed}"
     where = {**_board(scale, condition, board), "seed": seed, "arms": ARMS}
     before = {"speech": "speech", "float": f"float-{seed}", "calibration": calibration}
     training = {
@@ -179,6 +186,7 @@ def _cell(scale: Scale, condition: Condition, board: int, seed: int) -> list[Poi
         **before,
         **where,
         "epochs": scale.epochs,
+        "utterances": scale.utterances,
         "board_epochs": scale.board_epochs,
         "board_utterances": scale.board_utterances,
     }

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labctl.report.page import Page
-from labctl.studies.ordering import figures
-from labctl.studies.ordering.analysis import Difference, Results, Spread, difference, spread
-from labctl.studies.ordering.plan import ARMS
+from labctl.studies.document import Document
+from labctl.studies.ordering import comparisons, figures
+from labctl.studies.ordering.analysis import spread
+from labctl.studies.ordering.findings import conclusions
+from labctl.studies.ordering.names import ARMS, BLIND, MODELS, SEARCHED_ARMS
+from labctl.studies.ordering.results import Results
+from labctl.studies.ordering.wording import judged, mean_and_spread, points
 from labctl.studies.points import Presented
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-BLIND = "unordered"
-"""The arm that others are compared with."""
+_INTERVALS = (
+    "Differences are in points of accuracy, pair by pair of board and seed, with the 95 % interval for other boards "
+    "and other seeds; ↑ and ↓ mark what is told apart from nothing at 95 % for the table's {family} as a whole (Holm)."
+)
+CALIBRATION = (
+    "ordered residual over noise",
+    "unordered residual over noise",
+    "row gains of the ordered model, last over first",
+    "row gains of the unordered model, last over first",
+    "order terms",
+    "columns that pass",
+)
+MARKED = _INTERVALS.format(family="column")
 
 
 def present(table: pd.DataFrame, pictures: Path) -> Presented:
@@ -31,114 +44,118 @@ def present(table: pd.DataFrame, pictures: Path) -> Presented:
         "board itself; every accuracy is of unseen voices on the board.",
         simulated=True,
     )
-    findings = _findings(results)
-    page.text(*findings)
+    document = Document(page, pictures)
+    findings = conclusions(results)
+    document.text(*findings)
     if results.conditions():
         arms = [arm for arm in ARMS if arm in results.names("arm")]
-        _accuracy(page, results, arms, pictures)
-        _orders(page, results, pictures)
-        _layers(page, results, arms, pictures)
-        _boards(page, results)
-    _method(page, results)
-    return Presented(page, findings, _document(results))
+        _accuracy(document, results, arms)
+        _moved(document, results, arms)
+        _orders(document, results)
+        _predictions(document, results)
+        _layers(document, results, arms)
+        _boards(document, results)
+    _method(document, results)
+    return Presented(page, findings, _values(results), document.markdown())
 
 
-def _findings(results: Results) -> list[str]:
-    lines = []
-    for condition in results.conditions():
-        aware = difference(results.accuracy(condition, "ordered"), results.accuracy(condition, BLIND))
-        lines.append(f"{condition}: {_sentence(aware, 'trained on the ordered model', 'on the order-blind one')}")
-    for condition in results.conditions():
-        for arm in _searched(results):
-            base = results.in_order(condition, arm, "ascending")
-            gain = difference(results.in_order(condition, arm, "optimised"), base)
-            lines.append(
-                f"{condition}, event order: {_sentence(gain, f'of the {arm} arm in the order found', 'ascending')}"
-            )
-    return lines or ["No cell of the study is finished yet."]
-
-
-def _sentence(found: Difference, these: str, those: str) -> str:
-    if not found.spread.count:
-        return "nothing to compare yet."
-    return (
-        f"networks {these} reach {_points(found.spread.mean)} against {those} (pairs of the same board and seed: "
-        f"above in {found.above} of {found.spread.count}, standard error {_percent(found.error)} points; "
-        f"{found.verdict})."
-    )
-
-
-def _accuracy(page: Page, results: Results, arms: Sequence[str], pictures: Path) -> None:
-    page.heading("Accuracy on the board")
-    rows = [
-        [condition, *(_with_spread(spread(results.accuracy(condition, arm))) for arm in arms)]
-        for condition in results.conditions()
-    ]
-    page.text(
+def _accuracy(document: Document, results: Results, arms: list[str]) -> None:
+    document.heading("Accuracy on the board")
+    document.text(
         "Mean in percent, in brackets the standard deviation over training seeds of one board and that over boards."
     )
-    page.table(["condition", *(f"trained on {arm}" for arm in arms)], rows)
+    conditions = results.conditions()
+    rows = [[c, *(mean_and_spread(spread(results.accuracy(c, arm))) for arm in arms)] for c in conditions]
+    document.table(["condition", *(f"trained on {arm}" for arm in arms)], rows)
     known = results.float_accuracy()
     if known:
-        page.text(f"The float network, which no board computes: {100 * float(np.mean(known)):.1f} %.")
-    _figure(
-        page, figures.accuracy_figure(results, arms), pictures / "accuracy.png", "Each point is one board and seed."
-    )
+        document.text(f"The float networks, which no board computes: {100 * float(np.mean(known)):.1f} %.")
+    document.figure(figures.accuracy_figure(results, arms), "accuracy", "Each point is one board and seed.")
+    document.text(f"Less the {BLIND} arm. {MARKED}")
     others = [arm for arm in arms if arm != BLIND]
-    page.text(f"Less the {BLIND} arm, pair by pair, in points; in brackets the standard error and in how many above.")
-    rows = [
-        [
-            condition,
-            *(
-                _difference(difference(results.accuracy(condition, a), results.accuracy(condition, BLIND)))
-                for a in others
-            ),
-        ]
-        for condition in results.conditions()
-    ]
-    page.table(["condition", *others], rows)
-    page.text(
+    columns = [judged(comparisons.arm_less_blind(results, arm)) for arm in others]
+    document.table(["condition", *others], [[c, *(column[c] for column in columns)] for c in conditions])
+    near = [arm for arm in others if arm != "ideal"]
+    caption = f"Accuracy less that of the {BLIND} arm; 'ideal', far below, is left out."
+    document.figure(figures.advantage_figure(results, near), "advantage", caption)
+    document.text(
         "What training ended with: accuracy of the validation voices on what the arm was trained on, mean in percent. "
         "An arm that is low here has learnt less, whatever its model is worth."
     )
-    rows = [
-        [condition, *(_with_spread(spread(results.believed(condition, arm))) for arm in arms)]
-        for condition in results.conditions()
-    ]
-    page.table(["condition", *arms], rows)
+    rows = [[c, *(mean_and_spread(spread(results.believed(c, arm))) for arm in arms)] for c in conditions]
+    document.table(["condition", *arms], rows)
 
 
-def _orders(page: Page, results: Results, pictures: Path) -> None:
-    page.heading("Order as a resource")
-    page.text(
+def _moved(document: Document, results: Results, arms: list[str]) -> None:
+    document.heading("The other order than the one trained for")
+    document.text(
+        "The same networks on the same boards, rows sent in descending instead of ascending order; in conditions "
+        f"called 'reversed', which train for descending order, the other way round. {MARKED}"
+    )
+    columns = [judged(comparisons.changed_order(results, arm)) for arm in arms]
+    rows = [[c, *(column[c] for column in columns)] for c in results.conditions()]
+    document.table(["condition", *(f"trained on {arm}" for arm in arms)], rows)
+    figure = figures.moved_figure(results, arms)
+    document.figure(figure, "other-order", "Accuracy in the other order less that in the order trained for.")
+
+
+def _orders(document: Document, results: Results) -> None:
+    document.heading("Order as a resource")
+    document.text(
         "The same networks, sent in other event orders, one order for each block. 'By weight' sends rows from the most "
         "negative to the most positive sum of weights, 'by strength' from weak to strong rows, 'interleaved' brings "
         "signs by turns, 'optimised' was searched for on the ordered model with training utterances alone. Accuracy "
-        "less that in ascending order, pair by pair, in points; in brackets the standard error and in how many above."
+        f"less that in the order trained for. {_INTERVALS.format(family='row')}"
     )
-    orders, arms = results.names("order"), _searched(results)
-    others = [order for order in orders if order != "ascending"]
+    orders, networks = results.names("order"), _networks(results)
     rows = []
-    for condition in results.conditions():
-        for arm in arms:
-            base = results.in_order(condition, arm, "ascending")
-            found = [_difference(difference(results.in_order(condition, arm, order), base)) for order in others]
-            rows.append([f"{condition}, {arm}", f"{100 * spread(base).mean:.1f}", *found])
-    page.table(["condition, trained on", "ascending / %", *others], rows)
-    caption = "Accuracy on the board in each event order, less that in ascending order; each point one board and seed."
-    _figure(page, figures.orders_figure(results, arms, others), pictures / "orders.png", caption)
-    page.text("Mean cross-entropy on the ordered model of the training utterances that the search used:")
+    for condition, arm in networks:
+        own = results.trained_order(condition)
+        others = [order for order in orders if order != own]
+        cells = judged({o: comparisons.in_order_less_own(results, condition, arm, o) for o in others})
+        base = f"{100 * spread(results.accuracy(condition, arm)).mean:.1f}"
+        rows.append([f"{condition}, {arm}", base, *(cells.get(order, "own") for order in orders)])
+    document.table(["condition, trained on", "own order / %", *orders], rows)
+    caption = "Accuracy on the board in each event order, less that in the order trained for."
+    document.figure(figures.orders_figure(results, SEARCHED_ARMS, orders), "orders", caption)
+    document.text("Mean cross-entropy on the ordered model of the training utterances that the search used:")
     rows = [
-        [f"{condition}, {arm}", *(f"{spread(results.loss(condition, arm, order)).mean:.3f}" for order in orders)]
-        for condition in results.conditions()
-        for arm in arms
+        [f"{c}, {arm}", *(f"{spread(results.loss(c, arm, order)).mean:.3f}" for order in orders)] for c, arm in networks
     ]
-    page.table(["condition, trained on", *orders], rows)
+    document.table(["condition, trained on", *orders], rows)
 
 
-def _layers(page: Page, results: Results, arms: Sequence[str], pictures: Path) -> None:
-    page.heading("Non-associativity, layer by layer")
-    page.text(
+def _predictions(document: Document, results: Results) -> None:
+    document.heading("What the models say of another order")
+    document.text(
+        "Accuracy less that in the order trained for, in points, as the ordered model has it, to be held against the "
+        "measured differences above. The order-blind model has none."
+    )
+    orders = results.names("order")
+    rows = [
+        [
+            f"{c}, {arm}",
+            *(points(comparisons.predicted_less_own(results, c, arm, order, MODELS[0])) for order in orders),
+        ]
+        for c, arm in _networks(results)
+    ]
+    document.table(["condition, trained on", *orders], rows)
+    document.text(
+        "How far each model's accuracies are from those on the board, root mean square over networks, orders, boards "
+        "and seeds, in points."
+    )
+    rows = [
+        [c, *(f"{100 * comparisons.prediction_error(results, c, model):.1f}" for model in MODELS)]
+        for c in results.conditions()
+    ]
+    document.table(["condition", *(f"{model} model" for model in MODELS)], rows)
+    caption = "Accuracy as the models have it, over that on the board; each point one network in one order."
+    document.figure(figures.prediction_figure(results, SEARCHED_ARMS, MODELS), "prediction", caption)
+
+
+def _layers(document: Document, results: Results, arms: list[str]) -> None:
+    document.heading("Non-associativity, layer by layer")
+    document.text(
         "Spread of a block output's mean over random event orders divided by its spread over repeats, both measured on "
         "the board; 0 where order changes nothing beyond trial noise. Mean over boards, seeds and outputs."
     )
@@ -148,54 +165,60 @@ def _layers(page: Page, results: Results, arms: Sequence[str], pictures: Path) -
         for condition in results.conditions()
         for arm in arms
     ]
-    page.table(["condition", "trained on", *(f"layer {layer}" for layer in layers)], rows)
-    caption = "Non-associativity of every layer."
-    _figure(page, figures.layers_figure(results, arms), pictures / "non-associativity.png", caption)
+    document.table(["condition", "trained on", *(f"layer {layer}" for layer in layers)], rows)
+    figure = figures.layers_figure(results, arms)
+    document.figure(figure, "non-associativity", "Non-associativity of every layer.")
 
 
-def _boards(page: Page, results: Results) -> None:
-    page.heading("The boards' models")
-    page.text("Held-out residual over trial noise at the calibration, mean over boards; 1 would be perfect.")
-    names = ("ordered residual over noise", "unordered residual over noise", "order terms", "columns that pass")
-    rows = [
-        [condition, *(f"{float(np.mean(results.of_boards(name, condition) or [np.nan])):.2f}" for name in names)]
-        for condition in results.conditions()
-    ]
-    page.table(["condition", *names], rows)
+def _boards(document: Document, results: Results) -> None:
+    document.heading("The boards' models")
+    document.text(
+        "Held-out residual over trial noise at the calibration, mean over boards; 1 would be perfect. Then the gain of "
+        "the last row over that of the first, on a line through all rows: where the order-blind model's rises and the "
+        "ordered model's does not, row gains stand for what a row's place in the order does."
+    )
+    own = [c for c in results.conditions() if results.of_boards(CALIBRATION[0], c)]
+    rows = [[c, *(f"{float(np.mean(results.of_boards(name, c))):.2f}" for name in CALIBRATION)] for c in own]
+    document.table(["condition", *CALIBRATION], rows)
 
 
-def _method(page: Page, results: Results) -> None:
-    page.heading("How")
+def _method(document: Document, results: Results) -> None:
+    document.heading("How")
     tested = results.one("test utterances")
-    page.text(
+    document.text(
         "Boards are emulated, each in a process of its own at the end of a TCP connection; their strengths are "
-        "plausible, not measured on a chip. All arms of a board and seed start from one float network and see the same "
-        "utterances in the same sequence. 'board' is trained on the board with gradients of the order-blind model; "
-        "'ordered+board' goes on from 'ordered' and so has had more epochs than the others. Nothing was chosen by the "
-        f"test utterances ({tested:.0f} of unseen voices, so one accuracy has a standard error of about "
-        f"{100 * (0.25 * 0.75 / tested) ** 0.5:.1f} points near 75 %). A difference counts as seen at "
-        "the 99 % level of Student's t over pairs. Pairs of one board share its trial noise and are not quite "
-        "independent: what condition 'none' shows between its 'ordered' and 'unordered' arm, which are the same "
-        "network where no order term was seen, is what chance alone does here."
+        "plausible, not measured on a chip. Boards are calibrated with rows in ascending order. All arms of a board "
+        "and seed start from one float network and see the same utterances in the same sequence, with the same number "
+        "of steps; 'board' is trained on the board with gradients of the order-blind model; 'ordered+board' goes on "
+        "from 'ordered' and so has had more steps than the others.",
+        "Networks and orders are judged by turns, a part of the utterances at a time, with trial noise drawn afresh "
+        "for every training seed. How training goes was chosen by validation voices, orders by training voices; the "
+        f"{tested:.0f} test utterances of other voices decided nothing. Intervals are for other boards and other "
+        "training seeds (crossed, Satterthwaite's degrees of freedom), not for other voices. In condition 'none' no "
+        "order term is seen, so that ordered and order-blind model are the same: what is shown there is chance.",
     )
 
 
-def _document(results: Results) -> dict[str, object]:
+def _values(results: Results) -> dict[str, object]:
     conditions, arms = results.conditions(), [name for name in results.names("arm") if name != "float"]
-    searched, orders = _searched(results), results.names("order")
+    orders = results.names("order")
+    less_blind = {arm: comparisons.arm_less_blind(results, arm) for arm in arms if arm != BLIND}
+    moved = {arm: comparisons.changed_order(results, arm) for arm in arms}
     return {
         "simulated": True,
         "float_accuracy": results.float_accuracy(),
         "accuracy": {c: {arm: spread(results.accuracy(c, arm)) for arm in arms} for c in conditions},
-        "ordered_less_unordered": {
-            c: difference(results.accuracy(c, "ordered"), results.accuracy(c, BLIND)) for c in conditions
-        },
+        "less_unordered": {c: {arm: family[c] for arm, family in less_blind.items()} for c in conditions},
+        "other_order_less_own": {c: {arm: family[c] for arm, family in moved.items()} for c in conditions},
         "validation_accuracy_in_training": {
             c: {arm: spread(results.believed(c, arm)) for arm in arms} for c in conditions
         },
         "orders": {
-            c: {arm: {order: spread(results.in_order(c, arm, order)) for order in orders} for arm in searched}
+            c: {arm: {order: spread(results.in_order(c, arm, order)) for order in orders} for arm in SEARCHED_ARMS}
             for c in conditions
+        },
+        "prediction_error": {
+            c: {model: comparisons.prediction_error(results, c, model) for model in MODELS} for c in conditions
         },
         "non_associativity": {
             c: {arm: [results.non_associativity(c, arm, layer).mean for layer in results.layers()] for arm in arms}
@@ -204,29 +227,5 @@ def _document(results: Results) -> dict[str, object]:
     }
 
 
-def _searched(results: Results) -> list[str]:
-    return [
-        arm for arm in results.names("arm") if any(results.in_order(c, arm, "ascending") for c in results.conditions())
-    ]
-
-
-def _figure(page: Page, figure: Figure, path: Path, caption: str) -> None:
-    figure.savefig(path, dpi=110)
-    page.figure(figure, caption)
-
-
-def _with_spread(found: Spread) -> str:
-    return f"{100 * found.mean:.1f} ({_percent(found.seeds)}, {_percent(found.boards)})" if found.count else ""
-
-
-def _difference(found: Difference) -> str:
-    count = found.spread.count
-    return f"{100 * found.spread.mean:+.1f} ({_percent(found.error)}; {found.above}/{count})" if count else ""
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f} points"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}" if np.isfinite(value) else "-"
+def _networks(results: Results) -> list[tuple[str, str]]:
+    return [(condition, arm) for condition in results.conditions() for arm in SEARCHED_ARMS]
