@@ -20,7 +20,7 @@ import xarray as xr
 
 from data._writers import WriterMark
 from data.errors import BadInput, LabctlError
-from data.metadata import RunMetadata
+from data.metadata import SCHEMA, RunMetadata
 from data.runfile import RunWriter, read_metadata, read_run
 from data.variables import Variable
 
@@ -183,7 +183,7 @@ def test_a_foreign_hdf5_file_is_not_a_run(tmp_path: Path) -> None:
 def test_a_newer_layout_asks_for_an_update(tmp_path: Path) -> None:
     path = small_run(tmp_path)
     with h5py.File(path, "r+") as file:
-        file.attrs["labctl_schema"] = 2
+        file.attrs["labctl_schema"] = SCHEMA + 1
     with pytest.raises(BadInput, match="newer labctl"):
         read_run(path)
 
