@@ -100,6 +100,7 @@ class NetcdfFile:
             disk = DiskFile.create(part)
         except OSError as error:
             raise _cannot_create(path, error) from error
+        disk.path = path
         file = None
         try:
             disk.reserve(0)
@@ -109,7 +110,6 @@ class NetcdfFile:
             with file.change():
                 file._write_attributes(attributes, ending)
             _give_name(part, path)
-            disk.path = path
         except BaseException:
             if file is not None:
                 file.close()
@@ -205,6 +205,11 @@ class NetcdfFile:
         record = Variable(DIMENSIONS, slots, "1", LONG_NAME)
         self._create(ACKNOWLEDGED, record, slots.shape, np.dtype("<i8"), data=slots, dcpl=_allocated_at_once())
 
+    def set_rows(self, rows: int, slots: NDArray[np.int64]) -> None:
+        """Overwrite the count of rows and the record of checkpoints."""
+        self._file[ROWS_DONE][()] = rows
+        self._file[ACKNOWLEDGED][...] = slots
+
     def place(self, name: str) -> Placement:
         """Where the values of a variable that is not compressed lie; valid until its length changes."""
         dataset = self._file[name]
@@ -234,9 +239,10 @@ class NetcdfFile:
 
     def open_dimensions(self) -> tuple[str, ...]:
         """Names of the dimensions without a fixed length, as a file that has been opened has them."""
-        found = [name for name, data in self._file.items() if data.is_scale and data.maxshape == (None,)]
+        datasets = {name: data for name, data in self._file.items() if isinstance(data, h5py.Dataset)}
+        found = [name for name, data in datasets.items() if data.is_scale and data.maxshape == (None,)]
         for dim in found:
-            along = [name for name, data in self._file.items() if data.ndim and _is_along(data, self._file[dim])]
+            along = [name for name, data in datasets.items() if data.ndim and _is_along(data, datasets[dim])]
             self._dims[dim] = [dim, *along]
         return tuple(found)
 

@@ -108,6 +108,7 @@ class Overlay:
     _size: int = 0
     _position: int = 0
     _pieces: Pieces = field(default_factory=list)
+    _torn: Undo | None = None
     _process: int = field(default_factory=os.getpid)
 
     @classmethod
@@ -126,6 +127,7 @@ class Overlay:
         """
         if self.error is not None:
             raise self.error
+        self._mend()
         undo = Undo(self._committed, [(address, self.disk.read(address, len(new))) for address, new in self._pieces])
         if undoable and self._pieces:
             undo.write(self.disk.path)
@@ -135,19 +137,23 @@ class Overlay:
             if self.disk.size != self._size:
                 self.disk.truncate(self._size)
         except LabctlError:
-            undo.apply(self.disk)
+            self._torn = undo
+            with suppress(LabctlError):
+                self._mend()
             raise
         Undo.path_for(self.disk.path).unlink(missing_ok=True)
         self._committed, self._pieces = self._size, []
 
     def reserve(self, count: int) -> None:
         """Claim room for a change that adds ``count`` bytes; see :meth:`DiskFile.reserve`."""
+        self._mend()
         self.disk.reserve(count)
 
     def discard(self) -> None:
         """Forget the changes; HDF5 must have closed the file, or must not use it again."""
         self.error, self._pieces, self._size = None, [], self._committed
         with suppress(LabctlError):
+            self._mend()
             self.disk.truncate(self._committed)  # what stays beyond the end harms nobody
 
     def deafen(self, why: LabctlError) -> None:
@@ -183,6 +189,8 @@ class Overlay:
         found = self.disk.read(start, len(wanted))
         wanted[: len(found)] = found
         wanted[len(found) :] = bytes(len(wanted) - len(found))
+        if self._torn is not None:
+            lay_over(wanted, start, self._torn.pieces)
         lay_over(wanted, start, self._pieces)
         self._position = stop
         return len(wanted)
@@ -204,6 +212,12 @@ class Overlay:
 
     def flush(self) -> None:
         """Nothing waits here."""
+
+    def _mend(self) -> None:
+        """Bring the file back to where it was before a commit that the disk cut short, if it lets us by now."""
+        if self._torn is not None:
+            self._torn.apply(self.disk)
+            self._torn = None
 
 
 def lay_over(wanted: memoryview, start: int, pieces: Pieces) -> None:

@@ -90,7 +90,7 @@ class RunMetadata:
         """
         now = datetime.now(UTC)
         known.setdefault("versions", software_versions())
-        return cls(run_id=new_run_id(now), kind=kind, started=_iso(now), simulated=simulated, **known)
+        return cls(run_id=new_run_id(now), kind=kind, started=iso_time(now), simulated=simulated, **known)
 
     def check(self) -> None:
         """Raise :class:`BadInput` naming the first field that a file could not hold."""
@@ -177,8 +177,8 @@ def run_id_of(path: Path) -> tuple[str, str]:
 
 
 def utc_now() -> str:
-    """The time now as it stands in run files: ISO 8601, UTC, microseconds."""
-    return _iso(datetime.now(UTC))
+    """The time now, as :func:`iso_time`."""
+    return iso_time(datetime.now(UTC))
 
 
 def software_versions() -> dict[str, str]:
@@ -201,7 +201,8 @@ def check_text(what: str, text: object) -> None:
         raise BadInput(f"{what} holds a NUL or half a surrogate pair, which a file cannot store")
 
 
-def _iso(moment: datetime) -> str:
+def iso_time(moment: datetime) -> str:
+    """A moment as it stands in run files: ISO 8601, UTC, microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
