@@ -28,6 +28,7 @@ T = TypeVar("T")
 @dataclass
 class _Awaited:
     work: Callable[[], Any]
+    before: list[Callable[[], None]]
     done: threading.Event = field(default_factory=threading.Event)
     result: Any = None
     error: BaseException | None = None
@@ -76,19 +77,20 @@ class WriterThread:
             raise self.failed
         self.call("the rows that it refused before", lambda: None)
 
-    def call(self, what: str, work: Callable[[], T]) -> T:
+    def call(self, what: str, work: Callable[[], T], before: list[Callable[[], None]] | None = None) -> T:
         """Hand over work and wait for it; all that was handed over before is done first.
 
         Args:
             what: it is, in words.
             work: what to do.
+            before: work as of :meth:`post`, handed over in one go with the other.
 
         Raises:
             LabctlError: the disk refused, or was not done after :data:`PATIENCE_S`.
         """
         if self._thread is None or not self._thread.is_alive():
             raise LabctlError(f"{self.name} is written by another process or has been closed")
-        job = _Awaited(work)
+        job = _Awaited(work, before or [])
         self._jobs.put(job)
         if not job.done.wait(PATIENCE_S):
             job.cancelled = True
@@ -134,6 +136,7 @@ class WriterThread:
             del job  # a job holds rows, and the next one may be long in coming
 
     def _answer(self, job: _Awaited) -> None:
+        self._kept.extend(job.before)
         if self._kept:
             self._try_kept()
         try:

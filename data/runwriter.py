@@ -12,8 +12,10 @@ from __future__ import annotations
 import logging
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -230,11 +232,12 @@ class RunWriter:
         if not 0 <= rows <= max((stream.filled for stream in self._streams.values()), default=0):
             raise BadInput(f"a checkpoint at row {rows} was asked for and only {complete} rows have been written")
         self._thread.check()
+        rest: list[Callable[[], None]] = []
         for stream in self._streams.values():
-            stream.send_rest(self._send)
+            stream.send_rest(lambda *block: rest.append(partial(self._store, *block)))
         counts = {name: min(rows, stream.filled) for name, stream in self._streams.items()}
         if counts:
-            self._thread.call(f"{rows} rows", lambda: self._save(rows, counts))
+            self._thread.call(f"{rows} rows", lambda: self._save(rows, counts), rest)
         self._rows_done, self._acknowledged = rows, counts
         return rows
 
@@ -294,11 +297,11 @@ class RunWriter:
         self._counter = self._file.place(ROWS_DONE).addresses[0]
         self._record = self._file.place(ACKNOWLEDGED).addresses[0]
 
-    def _store(self, name: str, start: int, block: bytearray, size: int) -> None:
-        stored = self._stored[name]
+    def _store(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
+        stored = self._stored[stream.name]
         stop = start + size // stored.place.row_bytes
         if stop > stored.capacity:
-            self._grow(self._streams[name].dims[0], stop)
+            self._grow(stream.dims[0], stop)
         stored.write(start, memoryview(block)[:size])
         self._pool.give_back(block)
 
@@ -352,7 +355,7 @@ class RunWriter:
     # And this on the caller's.
 
     def _send(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
-        self._thread.post(lambda: self._store(stream.name, start, block, size))
+        self._thread.post(partial(self._store, stream, start, block, size))
 
     def _ready(self) -> None:
         """Raise unless rows can be taken now."""

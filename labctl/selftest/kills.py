@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 from data import upkeep
-from data.catalogue import UNREADABLE, Catalogue
+from data.catalogue import INDEX_NAME, UNREADABLE, Catalogue
 from data.errors import BadInput, LabctlError
 from data.runfile import Run, read_run
 from drivers import emulator
@@ -148,7 +148,7 @@ def judge(folder: Path, said: dict[str, Acknowledged]) -> Killings:
     for path in files:
         found = found.plus(_judge_file(path, said.get(path.name, Acknowledged())))
     upkeep.remove_leftovers(folder)
-    left = sorted(item.name for item in folder.iterdir() if item.suffix != ".h5")
+    left = sorted(item.name for item in folder.iterdir() if item.suffix != ".h5" and item.name != INDEX_NAME)
     if left:
         found = found.plus(Killings(not_repaired=1, notes=(f"left behind: {', '.join(left)}",)))
     catalogue = Catalogue(folder)
