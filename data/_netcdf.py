@@ -9,6 +9,7 @@ place. The writer takes no file lock, so that a viewer that holds the file open 
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from data._checkpoints import ACKNOWLEDGED, DIMENSIONS, LONG_NAME
+from data._checkpoints import ACKNOWLEDGED, DIMENSIONS, GROUP, LONG_NAME
 from data._checksums import (
     CHECKSUM,
     ENDING_CHECKSUM,
@@ -33,8 +34,11 @@ from data._checksums import (
 )
 from data._disk import DiskFile, failure, reason
 from data._overlay import Overlay, Undo
+from data._seal import Seal, put_seal
 from data.errors import BadInput, LabctlError
 from data.variables import Variable, is_text, stored_dtype
+
+log = logging.getLogger(__name__)
 
 ROWS_DONE = "rows_done"
 """Scalar variable of files with streams: how many rows have been saved."""
@@ -84,6 +88,7 @@ class NetcdfFile:
         self.disk = disk
         self._file = file
         self._overlay = overlay
+        self._over = False
         self._dims: dict[str, list[str]] = {}  # the datasets along each dimension, its scale first
         self._coordinates: dict[str, tuple[str, ...]] = {}
 
@@ -104,7 +109,7 @@ class NetcdfFile:
         file = None
         try:
             disk.reserve(0)
-            overlay = Overlay.over(disk)
+            overlay = Overlay.over(disk, 0)
             raw = h5py.File(overlay, "w", track_order=True)
             file = cls(disk, raw, overlay)
             with file.change():
@@ -130,7 +135,8 @@ class NetcdfFile:
             undo = Undo.find(path)
             if undo is not None:
                 undo.apply(disk)
-            overlay = Overlay.over(disk)
+            seal = Seal.find(path)
+            overlay = Overlay.over(disk, disk.size if seal is None else seal.length)
             return cls(disk, h5py.File(overlay, "r+"), overlay)
         except BaseException:
             disk.close()
@@ -150,6 +156,7 @@ class NetcdfFile:
             yield
             self._file.flush()
             self._overlay.commit(undoable=undoable)
+            self.seal()
         except BaseException as error:
             refusal = self._overlay.error
             self._overlay.deafen(LabctlError(str(error)))
@@ -163,6 +170,25 @@ class NetcdfFile:
             if isinstance(error, OSError | RuntimeError):
                 raise failure(self.disk.path, error) from error
             raise
+
+    def seal(self) -> None:
+        """Seal the file but for the places where rows arrive; see :mod:`data._seal`."""
+        try:
+            put_seal(self.disk, self._overlay.committed, self._moving())
+        except LabctlError as error:
+            log.info("%s goes on without a seal: %s", self.disk.path, error)
+
+    def seal_all(self) -> None:
+        """Seal all of a file that is finished."""
+        self._over = True
+        self.seal()
+
+    def _moving(self) -> list[tuple[int, int]]:
+        if self._over or ROWS_DONE not in self._file or ACKNOWLEDGED not in self._file:
+            return []
+        streams = [name for name in self._file if name != GROUP and STREAM in self._file[name].attrs]
+        places = [self.place(name) for name in (ROWS_DONE, ACKNOWLEDGED, *streams)]
+        return [(address, place.rows * place.row_bytes) for place in places for address in place.addresses]
 
     def set_ending(self, ending: Mapping[str, str]) -> None:
         """Overwrite how the run ended, in place; all of it."""

@@ -112,9 +112,9 @@ class Overlay:
     _process: int = field(default_factory=os.getpid)
 
     @classmethod
-    def over(cls, disk: DiskFile) -> Overlay:
-        """An overlay over a file as it is."""
-        return cls(disk, None, disk.size, disk.size)
+    def over(cls, disk: DiskFile, size: int) -> Overlay:
+        """An overlay over the first ``size`` bytes of a file; what is beyond does not count."""
+        return cls(disk, None, size, size)
 
     def commit(self, *, undoable: bool = True) -> None:
         """Make the changes.
@@ -132,6 +132,8 @@ class Overlay:
         if undoable and self._pieces:
             undo.write(self.disk.path)
         try:
+            if self.disk.size > max(self._size, self._committed):
+                self.disk.truncate(max(self._size, self._committed))  # takes the seal off
             for address, new in self._pieces:
                 self.disk.write(address, new)
             if self.disk.size != self._size:
@@ -143,6 +145,11 @@ class Overlay:
             raise
         Undo.path_for(self.disk.path).unlink(missing_ok=True)
         self._committed, self._pieces = self._size, []
+
+    @property
+    def committed(self) -> int:
+        """Length of the file as of the last commit, without a seal."""
+        return self._committed
 
     def reserve(self, count: int) -> None:
         """Claim room for a change that adds ``count`` bytes; see :meth:`DiskFile.reserve`."""

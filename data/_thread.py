@@ -108,15 +108,13 @@ class WriterThread:
         """Give up what the disk refused."""
         self._jobs.put(_DROP)
 
-    def leave(self) -> None:
-        """Do what is left and end, without anybody waiting for it."""
-        self._jobs.put(None)
-
     def stop(self) -> None:
         """Do what is left and end. A disk that does not answer is left behind with its thread."""
         if self._thread is None:
             return
         self._jobs.put(None)
+        if self._thread is threading.current_thread():  # a writer was collected here
+            return
         self._thread.join(PATIENCE_S)
         if self._thread.is_alive():
             log.error("the disk of %s does not answer; its writer is left behind", self.name)

@@ -28,7 +28,7 @@ from data._checksums import (
 )
 from data._netcdf import ROWS_DONE
 from data._reading import Stored, read_attributes, read_variables, reading
-from data._seal import Seal
+from data._seal import check_seal
 from data._writers import WriterMark
 from data.errors import BadInput
 from data.layouts import Contents, upgraded
@@ -76,9 +76,7 @@ def read_metadata(path: Path | str) -> RunMetadata:
     """
     path = Path(path)
     with reading(path):
-        seal = Seal.find(path)
-        if seal is not None:
-            seal.check(path, everything=False)
+        check_seal(path, everything=False)
     return _metadata(path, _attributes(path))
 
 
@@ -94,14 +92,13 @@ def read_run(path: Path | str, *, check: bool = True) -> Run:
     """
     path = Path(path)
     with reading(path):
-        seal = Seal.find(path) if check else None
-        if seal is not None:
-            seal.check(path, everything=True)
+        if check:
+            check_seal(path, everything=True)
     attributes = _attributes(path)
     metadata = _metadata(path, attributes)
     stored = read_variables(path)
     with reading(path):
-        rows = _acknowledged(path, stored, metadata.status in ("running", "interrupted"), check)
+        rows = _acknowledged(path, stored, metadata.status, check)
         if check:
             wrong = damaged_variables(stored)
             if wrong:
@@ -174,8 +171,10 @@ def _metadata(path: Path, attributes: dict[str, Any]) -> RunMetadata:
     return metadata
 
 
-def _acknowledged(path: Path, stored: Mapping[str, Stored], unfinished: bool, check: bool) -> int | None:
+def _acknowledged(path: Path, stored: Mapping[str, Stored], status: str, check: bool) -> int | None:
     """How many rows were acknowledged, None for a file without streams."""
+    gone = status == "interrupted"
+    unfinished = gone or status == "running"
     if ACKNOWLEDGED not in stored:
         return int(stored[ROWS_DONE].variable.values) if ROWS_DONE in stored else None
     found = newest_first(np.asarray(stored[ACKNOWLEDGED].variable.values))
@@ -187,4 +186,10 @@ def _acknowledged(path: Path, stored: Mapping[str, Stored], unfinished: bool, ch
     if sound is None:
         wrong = ", ".join(unsound_streams(found[0], stored)) if found else "the record of checkpoints"
         raise BadInput(f"{path} is damaged: {wrong} is not what was acknowledged; restore it from a copy")
+    counted = int(stored[ROWS_DONE].variable.values)
+    if gone and counted > sound.rows:  # the count is written after the record
+        raise BadInput(
+            f"{path} counts {counted} rows and only {sound.rows} are what was acknowledged; "
+            "`labctl runs --repair` keeps those"
+        )
     return sound.rows

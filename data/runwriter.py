@@ -9,7 +9,6 @@ made again once there is room, and no row that was handed over before is lost.
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections.abc import Callable
@@ -26,15 +25,12 @@ from numpy.typing import ArrayLike, DTypeLike
 from data import _thread
 from data._checkpoints import ACKNOWLEDGED, FIELDS, GROUP, MOST_STREAMS, SLOTS, Checkpoint
 from data._netcdf import ROWS_DONE, NetcdfFile
-from data._seal import put_seal
 from data._streams import BlockPool, StoredRows, Stream, Summed
 from data._thread import WriterThread
 from data._writers import WriterMark
 from data.errors import BadInput, Cancelled, DiskFull, LabctlError
 from data.metadata import RunMetadata, Status, utc_now
 from data.variables import Variable, check_variable, stored_dtype
-
-log = logging.getLogger(__name__)
 
 SYNC_EVERY_S = 10.0
 _GROWTH_BYTES = 1 << 26
@@ -340,10 +336,7 @@ class RunWriter:
             for dim, length in lengths.items():
                 self._file.resize(dim, length)
             self._file.set_ending({"status": status, "ended": ended, "message": message})
-        try:
-            put_seal(self._file.disk)
-        except DiskFull as error:
-            log.warning("%s ends without a seal: %s", self.path, error)
+        self._file.seal_all()
         self._file.disk.sync()
         self._file.close()
 
@@ -399,7 +392,7 @@ class RunWriter:
 def _abandon(thread: WriterThread, file: NetcdfFile) -> None:
     """A writer that nobody holds any more lets go of its file; the run reads as it was left."""
     thread.post(file.close)
-    thread.leave()
+    thread.stop()
 
 
 def write_variables(
@@ -422,7 +415,7 @@ def write_variables(
             if rows_done is not None:
                 counter = Variable((), np.array(rows_done), "1", "rows of the streamed variables that were saved")
                 file.add(ROWS_DONE, counter)
-        put_seal(file.disk)
+        file.seal_all()
         file.disk.sync()
     except BaseException:
         path.unlink(missing_ok=True)

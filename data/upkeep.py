@@ -18,7 +18,7 @@ from data._checkpoints import ACKNOWLEDGED, SLOTS, Checkpoint, newest_first
 from data._netcdf import ROWS_DONE, NetcdfFile
 from data._overlay import Undo
 from data._reading import Stored, read_attributes, read_variables, reading
-from data._seal import Seal, put_seal
+from data._seal import Seal
 from data._writers import WriterMark
 from data.errors import BadInput
 from data.metadata import SCHEMA, RunMetadata, iso_time
@@ -178,7 +178,7 @@ def _finish(path: Path, metadata: RunMetadata) -> int | None:
                 file.set_rows(checkpoint.rows, np.stack([checkpoint.slot()] * SLOTS))
             if _unfinished(metadata):
                 file.set_ending({"status": "interrupted", "ended": ended, "message": INTERRUPTED})
-        put_seal(file.disk)
+        file.seal_all()
         file.disk.sync()
     return read_run(path).rows_done
 

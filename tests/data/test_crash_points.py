@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,17 @@ def dying_at(number: int, folder: Path, length: int | None) -> tuple[list[str], 
                 setattr(os, name, counted(getattr(os, name), False))
         try:
             write_a_run(folder, length, lambda text: os.write(writing, f"{text}\n".encode()) and None)
-        finally:
-            os._exit(0)
+        except BaseException:  # noqa: BLE001 - a child must not go on with the tests of its parent
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         said = pipe.read().split()
     _, status = os.waitpid(child, 0)
-    return said, os.waitstatus_to_exitcode(status) == 0
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, 9), "the child failed by itself"
+    return said, code == 0
 
 
 def check(path: Path, said: list[str]) -> None:

@@ -302,3 +302,21 @@ def test_streaming_does_not_keep_the_rows_in_memory(tmp_path: Path, length: str)
     writer = python(MEMORY, str(tmp_path), length)
     said, _ = writer.communicate(timeout=60)
     assert int(said) < 8_000, "64 MB were written"
+
+
+def test_a_writer_that_is_left_open_does_not_harm_the_end_of_the_process(tmp_path: Path) -> None:
+    code = """
+import sys, pathlib
+from data.metadata import RunMetadata
+from data.runfile import RunWriter
+writer = RunWriter.create(pathlib.Path(sys.argv[1]), RunMetadata.new("left", simulated=True))
+writer.stream("y", ("p",), (None,), "f8")
+writer.append("y", [1.0, 2.0])
+writer.checkpoint()
+print(writer.path)
+"""
+    left = python(code, str(tmp_path))
+    said, _ = left.communicate(timeout=30)
+    assert left.returncode == 0
+    run = read_run(said.strip())
+    assert (run.metadata.status, run.rows_done) == ("interrupted", 2)
