@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5netcdf
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from data._checkpoints import ACKNOWLEDGED
 from data._checksums import CHECKSUM
@@ -42,6 +44,12 @@ _MOST_PACKED = 1100
 """gzip packs at most about a thousand to one; a variable that claims more is damage, and would fill the memory."""
 
 
+_FRESH_S = 1.0
+_PAUSES_S = (0.01, 0.03, 0.1)
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A variable as a file has it: with its checksum, and its number in the record of checkpoints if it is streamed."""
@@ -67,15 +75,43 @@ def read_variables(path: Path) -> dict[str, Stored]:
     Raises:
         BadInput: the file cannot be read.
     """
-    with reading(path), _opened(path) as raw, h5netcdf.File(raw, "r", decode_vlen_strings=True) as file:
+    with reading(path), _opened(path) as raw:
         # The record of checkpoints first, should rows still come: what it says is there by the time it is read.
-        found: dict[str, Stored] = {}
-        if ACKNOWLEDGED in raw:
-            slots = Variable(("slot", "field"), np.asarray(raw[ACKNOWLEDGED][...]))
-            found[ACKNOWLEDGED] = Stored(slots, None, None)
+        record = np.asarray(raw[ACKNOWLEDGED][...]) if ACKNOWLEDGED in raw else None
+        return _all_variables(path, raw, record)
+
+
+def _all_variables(path: Path, raw: h5py.File, record: NDArray[np.int64] | None) -> dict[str, Stored]:
+    found: dict[str, Stored] = {}
+    if record is not None:
+        found[ACKNOWLEDGED] = Stored(Variable(("slot", "field"), record), None, None)
+    with h5netcdf.File(raw, "r", decode_vlen_strings=True) as file:
         names = sorted(file.variables, key=lambda name: name != ROWS_DONE)
         most = max(_ALWAYS_BYTES, _MOST_PACKED * path.stat().st_size)
         return found | {name: _stored(name, file.variables[name], most) for name in names}
+
+
+def steadily(path: Path, read: Callable[[], T]) -> T:
+    """Read a file; one that was written just now may have been caught in the middle of a change, and is read again.
+
+    Raises:
+        BadInput: as ``read``.
+    """
+    for pause in _PAUSES_S:
+        try:
+            return read()
+        except BadInput:
+            if not _fresh(path):
+                raise
+            time.sleep(pause)
+    return read()
+
+
+def _fresh(path: Path) -> bool:
+    try:
+        return abs(time.time() - path.stat().st_mtime) < _FRESH_S
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -128,6 +128,8 @@ def put_seal(disk: DiskFile, length: int, left_out: Places = ()) -> None:
     Raises:
         DiskFull, LabctlError: the disk refused; the file is good without a seal.
     """
+    if disk.size > length:
+        disk.truncate(length)
     disk.write(length, Seal.of(disk.read, length, left_out).as_bytes())
 
 

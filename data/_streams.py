@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -29,35 +30,42 @@ Send = Callable[["Stream", int, bytearray, int], None]
 class BlockPool:
     """Memory for rows on their way to the disk: so much and no more, however long the run is."""
 
-    _free: SimpleQueue[bytearray | None] = field(default_factory=SimpleQueue)
+    _spare: SimpleQueue[bytearray] = field(default_factory=SimpleQueue)
+    _tokens: SimpleQueue[None] = field(default_factory=SimpleQueue)
 
     @classmethod
     def new(cls) -> BlockPool:
         """A pool; its memory is taken when it is first used."""
         pool = cls()
         for _ in range(BLOCKS):
-            pool._free.put(None)
+            pool._tokens.put(None)
         return pool
 
     def wait(self, patience_s: float, failed: Callable[[], bool]) -> bool:
-        """Wait until a block is free, the time is over, or the disk has failed; whether a block is free."""
+        """Wait until a block may be sent, the time is over, or the disk has failed; whether one may."""
         end = time.monotonic() + patience_s
-        while self._free.empty() and time.monotonic() < end and not failed():
+        while self._tokens.empty() and time.monotonic() < end and not failed():
             time.sleep(0.001)
-        return not self._free.empty()
+        return not self._tokens.empty()
 
     def take(self) -> bytearray:
-        """A block; one from outside the pool when none is free, so that rows once begun can be taken whole."""
+        """A block to gather rows in."""
         try:
-            block = self._free.get_nowait()
+            return self._spare.get_nowait()
         except Empty:
-            block = None
-        return bytearray(BLOCK_BYTES) if block is None else block
+            return bytearray(BLOCK_BYTES)
+
+    def sent(self) -> None:
+        """Count a block that is on its way; more than may be are let through, so that no call is done by half."""
+        with suppress(Empty):
+            self._tokens.get_nowait()
 
     def give_back(self, block: bytearray) -> None:
-        """Let a block be used again."""
-        if self._free.qsize() < BLOCKS and len(block) == BLOCK_BYTES:
-            self._free.put(block)
+        """A block is on the disk and may be used again."""
+        if self._spare.qsize() < BLOCKS and len(block) == BLOCK_BYTES:
+            self._spare.put(block)
+        if self._tokens.qsize() < BLOCKS:
+            self._tokens.put(None)
 
 
 @dataclass
@@ -151,7 +159,8 @@ class Stream:
             raise BadInput(f"variable {self.name} takes {wanted}, not shape {' x '.join(map(str, rows.shape))}")
         if rows.dtype == self.given:
             return rows
-        if not np.can_cast(rows.dtype, self.given, "same_kind"):
+        whole = rows.dtype.kind in "iu" and self.given.kind in "iu"  # whether they fit shows below
+        if not whole and not np.can_cast(rows.dtype, self.given, "same_kind"):
             raise BadInput(f"variable {self.name} holds {self.given}, not {rows.dtype}")
         cast = rows.astype(self.given)
         if self.given.kind in "iu" and not np.array_equal(cast, rows):

@@ -27,7 +27,7 @@ from data._checksums import (
     of_variable,
 )
 from data._netcdf import ROWS_DONE
-from data._reading import Stored, read_attributes, read_variables, reading
+from data._reading import Stored, read_attributes, read_variables, reading, steadily
 from data._seal import check_seal
 from data._writers import WriterMark
 from data.errors import BadInput
@@ -75,9 +75,13 @@ def read_metadata(path: Path | str) -> RunMetadata:
         BadInput: no such file, damaged, not a run file, or written by a newer labctl.
     """
     path = Path(path)
-    with reading(path):
-        check_seal(path, everything=False)
-    return _metadata(path, _attributes(path))
+
+    def read() -> RunMetadata:
+        with reading(path):
+            check_seal(path, everything=False)
+        return _metadata(path, _attributes(path))
+
+    return steadily(path, read)
 
 
 def read_run(path: Path | str, *, check: bool = True) -> Run:
@@ -91,6 +95,10 @@ def read_run(path: Path | str, *, check: bool = True) -> Run:
         BadInput: as :func:`read_metadata`, or what was read is not what was written.
     """
     path = Path(path)
+    return steadily(path, lambda: _read(path, check))
+
+
+def _read(path: Path, check: bool) -> Run:
     with reading(path):
         if check:
             check_seal(path, everything=True)

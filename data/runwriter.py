@@ -348,6 +348,7 @@ class RunWriter:
     # And this on the caller's.
 
     def _send(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
+        self._pool.sent()
         self._thread.post(partial(self._store, stream, start, block, size))
 
     def _ready(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,12 @@ READERS: dict[str, tuple[str, Reader]] = {
     "wav": ("a.wav", read_wav),
     "speech": ("a.npz", load_cached),
 }
+
+
+def write(path: Path, content: bytes | bytearray) -> None:
+    """A file that nobody has written just now, and that is therefore read only once."""
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
 
 
 def sweep_file(folder: Path) -> Path:
@@ -126,7 +133,7 @@ def test_random_bytes_are_one_sentence(
 ) -> None:
     name, read = READERS[reader]
     path = tmp_path_factory.getbasetemp() / f"random-{name}"
-    path.write_bytes(head + content)
+    write(path, head + content)
     found: object = None
     with contextlib.suppress(BadInput):
         found = read(path)
@@ -169,7 +176,7 @@ def test_a_file_with_checksums_is_never_believed_when_it_is_damaged(
         damaged[data.draw(st.integers(0, len(sound) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     if data.draw(st.booleans()):
         del damaged[data.draw(st.integers(0, len(sound) - 1)) :]
-    path.write_bytes(damaged)
+    write(path, damaged)
     read = {"sweep": read_sweep, "run": read_run, "speech": load_cached}[kind]
     found: object = None
     with contextlib.suppress(BadInput):
@@ -191,7 +198,7 @@ def test_a_file_without_checksums_is_read_or_refused(
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / f"damaged{files[kind].suffix}"
-    path.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))] if data.draw(st.booleans()) else damaged)
+    write(path, damaged[: data.draw(st.integers(0, len(damaged)))] if data.draw(st.booleans()) else damaged)
     with contextlib.suppress(BadInput):
         (load_network if kind == "network" else read_wav)(path)
 
@@ -243,6 +250,7 @@ for _ in range(150):
     for at in chance.integers(0, len(sound) if chance.random() < 0.3 else 12000, 3):
         damaged[at] ^= 1 << chance.integers(0, 8)
     path.write_bytes(damaged)
+    os.utime(path, (0, 0))
     for read in (read_metadata, read_run):
         try:
             run = read(path)
