@@ -2,7 +2,7 @@
 
 What a file is made of changes by :meth:`NetcdfFile.change`, whole or not at all (:mod:`data._overlay`). Streams are
 allocated before their rows arrive, so that a full disk shows before the measurement, and rows are then written
-straight to their place (:class:`Placement`): HDF5 has no part in it, and neither its bookkeeping nor its lock is
+straight to their place (:mod:`data._placement`): HDF5 has no part in it, and neither its bookkeeping nor its lock is
 touched. Nothing that is written in pieces is compressed, and how the run ended is text of fixed length, overwritten in
 place. The writer takes no file lock, so that a viewer that holds the file open cannot stop a measurement.
 """
@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from data._checksums import (
 )
 from data._disk import DiskFile, failure, reason
 from data._overlay import Overlay, Undo
+from data._placement import Placement
 from data._seal import Seal, put_seal
 from data.errors import BadInput, LabctlError
 from data.variables import Variable, is_text, stored_dtype
@@ -51,29 +51,6 @@ _COMPRESS_ABOVE = 4096
 _CHUNK_BYTES = 1 << 18
 _BOOKKEEPING_BYTES = 1 << 16
 """What HDF5 needs besides the values for one variable, generously."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the rows of a variable lie in the file.
-
-    Attributes:
-        row_bytes: length of one row.
-        rows: how many rows lie together.
-        addresses: where each such piece begins.
-    """
-
-    row_bytes: int
-    rows: int
-    addresses: tuple[int, ...]
-
-    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """Rows from ``start`` to ``stop`` as (address, first row, row after the last), in order."""
-        while start < stop:
-            piece, offset = divmod(start, self.rows)
-            end = min(stop, (piece + 1) * self.rows)
-            yield self.addresses[piece] + offset * self.row_bytes, start, end
-            start = end
 
 
 class NetcdfFile:

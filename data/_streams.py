@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data._disk import DiskFile
-from data._netcdf import Placement
+from data._placement import Placement
 from data.errors import BadInput
 
 BLOCK_BYTES = 1 << 18

@@ -26,15 +26,15 @@ from data._checksums import (
     of_stream,
     of_variable,
 )
-from data._netcdf import ROWS_DONE
+from data._netcdf import ROWS_DONE, NetcdfFile
 from data._reading import Stored, read_attributes, read_variables, reading, steadily
 from data._seal import check_seal
 from data._writers import WriterMark
 from data.errors import BadInput
 from data.layouts import Contents, upgraded
 from data.metadata import SCHEMA, RunMetadata
-from data.runwriter import RunWriter, write_variables
-from data.variables import Variable
+from data.runwriter import RunWriter
+from data.variables import Variable, check_variable
 
 __all__ = ["Run", "RunMetadata", "RunWriter", "Variable", "read_metadata", "read_run", "write_run"]
 
@@ -117,13 +117,31 @@ def _read(path: Path, check: bool) -> Run:
 
 
 def write_run(run: Run, path: Path) -> None:
-    """Write a run that is in memory to a new file, compressed, with the ending it has.
+    """Write a run that is in memory to a new file, compressed and sealed, with the ending it has.
 
     Raises:
         BadInput: the file exists, the folder cannot be written, or a variable cannot be stored.
         LabctlError: the disk failed; there is no file then.
     """
-    write_variables(path, run.metadata, dict(run.variables), run.rows_done)
+    metadata = run.metadata
+    ending = {"status": metadata.status, "ended": metadata.ended, "message": metadata.message}
+    attributes = metadata.attributes() | {"writer": WriterMark.of_this_process().as_json()}
+    file = NetcdfFile.create(path, attributes, ending)
+    try:
+        with file.change():
+            for name, variable in sorted(run.variables.items(), key=lambda item: not item[1].coordinate):
+                check_variable(name, variable)
+                file.add(name, variable)
+            if run.rows_done is not None:
+                counter = Variable((), np.array(run.rows_done), "1", "rows of the streamed variables that were saved")
+                file.add(ROWS_DONE, counter)
+        file.seal_all()
+        file.disk.sync()
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        file.close()
 
 
 def damaged_variables(stored: Mapping[str, Stored]) -> list[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -394,32 +394,3 @@ def _abandon(thread: WriterThread, file: NetcdfFile) -> None:
     """A writer that nobody holds any more lets go of its file; the run reads as it was left."""
     thread.post(file.close)
     thread.stop()
-
-
-def write_variables(
-    path: Path, metadata: RunMetadata, variables: dict[str, Variable], rows_done: int | None = None
-) -> None:
-    """Write a run that is in memory to a new file, compressed and sealed, with the ending it has.
-
-    Raises:
-        BadInput: the file exists, the folder cannot be written, or a variable cannot be stored.
-        LabctlError: the disk failed; there is no file then.
-    """
-    ending = {"status": metadata.status, "ended": metadata.ended, "message": metadata.message}
-    attributes: dict[str, Any] = metadata.attributes() | {"writer": WriterMark.of_this_process().as_json()}
-    file = NetcdfFile.create(path, attributes, ending)
-    try:
-        with file.change():
-            for name, variable in sorted(variables.items(), key=lambda item: not item[1].coordinate):
-                check_variable(name, variable)
-                file.add(name, variable)
-            if rows_done is not None:
-                counter = Variable((), np.array(rows_done), "1", "rows of the streamed variables that were saved")
-                file.add(ROWS_DONE, counter)
-        file.seal_all()
-        file.disk.sync()
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    finally:
-        file.close()
