@@ -203,6 +203,13 @@ def test_a_file_without_checksums_is_read_or_refused(
         (load_network if kind == "network" else read_wav)(path)
 
 
+def test_a_recording_with_a_part_of_endless_length_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF\xf4\x07\0\0WAVEf" + b"\xff" * 8 + b"mt \x10" + bytes(900))
+    with pytest.raises(BadInput, match="cannot be read as WAV"):
+        read_wav(path)
+
+
 LINES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda items: (
