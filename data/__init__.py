@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from data.errors import BadInput, Cancelled, LabctlError, Problems
+    from data.errors import BadInput, Cancelled, DiskFull, LabctlError, Problems
     from data.processor import AnalogProcessor
     from data.sweep import Coordinate, SweepData, SweepPlan
     from data.values import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "data.errors": ("BadInput", "Cancelled", "LabctlError", "Problems"),
+    "data.errors": ("BadInput", "Cancelled", "DiskFull", "LabctlError", "Problems"),
     "data.processor": ("AnalogProcessor",),
     "data.sweep": ("Coordinate", "SweepData", "SweepPlan"),
     "data.values": (
@@ -47,6 +47,7 @@ __all__ = [
     "BadInput",
     "Cancelled",
     "Coordinate",
+    "DiskFull",
     "Geometry",
     "Identity",
     "LabctlError",

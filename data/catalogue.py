@@ -195,7 +195,7 @@ class Catalogue:
                 return {}
             known = (self._from_line(json.loads(line)) for line in lines)
             return {item.entry.path.name: item for item in known}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.debug("the index of %s is not used: %s", self.folder, error)
             return {}
 

@@ -10,14 +10,14 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from data.errors import BadInput
 from data.values import Geometry, Identity
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout of run files; a reader refuses files with a higher one."""
 
 Status = Literal["running", "complete", "stopped", "aborted", "failed", "interrupted"]
@@ -80,17 +80,18 @@ class RunMetadata:
     message: str = ""
 
     @classmethod
-    def new(cls, kind: str, *, simulated: bool, **known: Any) -> RunMetadata:
+    def new(cls, kind: str, *, simulated: bool, folder: Path | None = None, **known: Any) -> RunMetadata:
         """Metadata of a run that starts now: a fresh run_id, the time, and the versions of the software in use.
 
         Args:
             kind: what is done.
             simulated: whether the numbers are simulated.
+            folder: where its file will go, so that its id comes after those there; see :func:`new_run_id`.
             known: further fields of this class.
         """
         now = datetime.now(UTC)
         known.setdefault("versions", software_versions())
-        return cls(run_id=new_run_id(now), kind=kind, started=_iso(now), simulated=simulated, **known)
+        return cls(run_id=new_run_id(now, folder), kind=kind, started=iso_time(now), simulated=simulated, **known)
 
     def check(self) -> None:
         """Raise :class:`BadInput` naming the first field that a file could not hold."""
@@ -164,10 +165,31 @@ class RunMetadata:
         return fields
 
 
-def new_run_id(now: datetime | None = None) -> str:
-    """A run id for this moment; two made in the same second differ in all but one case of 65,536."""
-    moment = now or datetime.now(UTC)
-    return f"{moment.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def new_run_id(now: datetime | None = None, folder: Path | None = None) -> str:
+    """A run id for this moment; two made in the same second differ in all but one case of 65,536.
+
+    Args:
+        now: the moment; None for the one that it is.
+        folder: where its file will go. The id is then of no file there, and not earlier than the newest one: a clock
+            that was set back does not turn the order of runs round, nor what ``latest`` means. The time of a run is in
+            its ``started``, as the clock had it.
+    """
+    moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    taken = {run_id_of(path)[0] for path in folder.glob("*.h5")} if folder is not None and folder.is_dir() else set()
+    newest = max((_moment_of(run_id) for run_id in taken if _RUN_ID.fullmatch(run_id)), default=moment)
+    if newest > moment:
+        moment = newest + timedelta(seconds=1)
+    while (run_id := f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}") in taken:
+        pass
+    return run_id
+
+
+def _moment_of(run_id: str) -> datetime:
+    """The time in a run id; one that cannot be lies far back."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def run_id_of(path: Path) -> tuple[str, str]:
@@ -177,8 +199,8 @@ def run_id_of(path: Path) -> tuple[str, str]:
 
 
 def utc_now() -> str:
-    """The time now as it stands in run files: ISO 8601, UTC, microseconds."""
-    return _iso(datetime.now(UTC))
+    """The time now, as :func:`iso_time`."""
+    return iso_time(datetime.now(UTC))
 
 
 def software_versions() -> dict[str, str]:
@@ -201,7 +223,8 @@ def check_text(what: str, text: object) -> None:
         raise BadInput(f"{what} holds a NUL or half a surrogate pair, which a file cannot store")
 
 
-def _iso(moment: datetime) -> str:
+def iso_time(moment: datetime) -> str:
+    """A moment as it stands in run files: ISO 8601, UTC, microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

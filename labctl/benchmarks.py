@@ -60,12 +60,13 @@ SQUARE = Shape(256, 256, 256, 2, 0.0, 1)
 
 @dataclass(frozen=True)
 class Figure:
-    """One result: how many times longer than the plain product a case takes."""
+    """One result: how many times longer a case takes than what it is compared with, its base."""
 
     case: str
     ratio: float
     threads: int
     shape: str
+    base: str = "plain product"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,12 @@ BOARD = "board"
 MODELS = ("ordered", "unordered", "ideal")
 TARGETS = (BOARD, *MODELS)
 """What a network is evaluated on."""
+
+Keep = Callable[[NetworkTrace], None]
+
+
+def forget(trace: NetworkTrace) -> None:
+    """Keep nothing."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ def compare_network(
     seed: int = 0,
     probe: ProbeSize | None = None,
     listener: Listener = silent,
+    keep: Keep = forget,
 ) -> Comparison:
     """Evaluate a network on the board and on the three chip models of its calibration.
 
@@ -110,6 +117,7 @@ def compare_network(
         seed: of the models' trial noise and of the event orders that are tried.
         probe: how much to measure for the residuals.
         listener: hears of progress.
+        keep: gets what each target did as soon as it is known, the board's first.
 
     Raises:
         BadInput: the calibration is another board's, or the network does not fit.
@@ -126,6 +134,7 @@ def compare_network(
             processor = ChipModel(models[target], identity=identity, seed=seed)
         heard = part(listener, 0.2 * index, 0.2 * (index + 1), f"{arm} network on {target}: ")
         traces[target] = run(network, processor, activations, progress=heard)
+        keep(traces[target])
     residuals = measure_residuals(
         network, board, models, activations, traces[BOARD], probe or ProbeSize(), seed, part(listener, 0.8, 1.0)
     )

@@ -8,21 +8,49 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import BadInput
 from data.runfile import Run, RunWriter, Variable, read_run
+from data.sweepfile import NOT_MEASURED
 from labctl.comparison import MODELS, TARGETS, Comparison
 from labctl.residuals import LayerResiduals
 from labctl.statistics import ResidualSplit, accuracy, proportion
 from models.arms import TrainedNetwork
+from models.network import IntegerNetwork, NetworkTrace
 
 KIND = "comparison"
 _PARTS = tuple(ResidualSplit.__dataclass_fields__)
 
 
-def write_comparison(comparison: Comparison, writer: RunWriter) -> None:
-    """Put a comparison into a run file that has been begun."""
-    for name, variable in _variables(comparison).items():
+def begin_comparison(network: IntegerNetwork, truth: NDArray[np.int64], writer: RunWriter) -> None:
+    """Put what is compared into a run file that has been begun, and make room for what each target will do."""
+    writer.add("target", Variable(("target",), np.array(TARGETS), "1", "what computed", coordinate=True))
+    writer.add("model", Variable(("model",), np.array(MODELS), "1", "chip model", coordinate=True))
+    writer.add("class_name", Variable(("class_name",), np.array(network.labels), "1", "class", coordinate=True))
+    writer.add("truth", Variable(("utterance",), truth, "1", "true class"))
+    targets, utterances, classes = len(TARGETS), len(truth), len(network.labels)
+    writer.stream("decision", ("target", "utterance"), (targets, utterances), np.int64, "1", "decided class", -1)
+    dims = ("target", "utterance", "class_name")
+    writer.stream("logit", dims, (targets, utterances, classes), np.float32, "1", "logit", float("nan"))
+    for number, layer in enumerate(network.layers, 1):
+        axes = ("target", "utterance", f"layer{number}_block", f"layer{number}_output")
+        sizes = (targets, utterances, layer.blocks, layer.outputs)
+        writer.stream(_outputs(number), axes, sizes, np.int16, "1", f"ADC codes of layer {number}", NOT_MEASURED)
+
+
+def write_trace(trace: NetworkTrace, writer: RunWriter) -> None:
+    """Save what the next target did; from here on an abort or a kill cannot lose it."""
+    writer.append("decision", trace.decisions[np.newaxis])
+    writer.append("logit", trace.logits[np.newaxis])
+    for number, layer in enumerate(trace.layers, 1):
+        writer.append(_outputs(number), layer.block_outputs[np.newaxis])
+    writer.checkpoint()
+
+
+def write_results(comparison: Comparison, writer: RunWriter) -> None:
+    """Add what follows from the targets together, and the residuals."""
+    for name, variable in _results(comparison).items():
         writer.add(name, variable)
 
 
@@ -73,7 +101,7 @@ def accuracy_of(run: Run) -> dict[str, tuple[float, float, float]]:
     truth = run.values("truth")
     decisions = run.values("decision")
     found = {}
-    for index, target in enumerate(run.values("target")):
+    for index, target in enumerate(_targets(run)):
         share = accuracy(decisions[index], truth)
         found[str(target)] = (share.value, share.low, share.high)
     return found
@@ -83,26 +111,25 @@ def agreement_of(run: Run) -> dict[str, tuple[float, float, float]]:
     """Share of the board's decisions that each target shares, with its interval."""
     decisions = run.values("decision")
     found = {}
-    for index, target in enumerate(run.values("target")):
+    for index, target in enumerate(_targets(run)):
         share = proportion(int(np.sum(decisions[index] == decisions[0])), decisions.shape[1])
         found[str(target)] = (share.value, share.low, share.high)
     return found
 
 
-def _variables(comparison: Comparison) -> dict[str, Variable]:
+def _targets(run: Run) -> NDArray[np.str_]:
+    """The targets that were finished."""
+    targets: NDArray[np.str_] = run.values("target")[: run.rows_done]
+    return targets
+
+
+def _outputs(number: int) -> str:
+    return f"layer{number}_outputs"
+
+
+def _results(comparison: Comparison) -> dict[str, Variable]:
     evaluations = [comparison.evaluations[target] for target in TARGETS]
-    classes = np.array(comparison.labels)
     variables = {
-        "target": Variable(("target",), np.array(TARGETS), "1", "what computed", coordinate=True),
-        "model": Variable(("model",), np.array(MODELS), "1", "chip model", coordinate=True),
-        "class_name": Variable(("class_name",), classes, "1", "class", coordinate=True),
-        "truth": Variable(("utterance",), comparison.truth, "1", "true class"),
-        "decision": Variable(
-            ("target", "utterance"), np.stack([e.trace.decisions for e in evaluations]), "1", "decided class"
-        ),
-        "logit": Variable(
-            ("target", "utterance", "class_name"), np.stack([e.trace.logits for e in evaluations]), "1", "logit"
-        ),
         "agreement": Variable(
             ("target", "utterance"),
             np.stack([e.trace.decisions == evaluations[0].trace.decisions for e in evaluations]),
@@ -116,15 +143,6 @@ def _variables(comparison: Comparison) -> dict[str, Variable]:
             "utterances of a class (row) decided as another (column)",
         ),
     }
-    for index in range(len(evaluations[0].trace.layers)):
-        block = f"layer{index + 1}_block"
-        output = f"layer{index + 1}_output"
-        variables[output.replace("output", "outputs")] = Variable(
-            ("target", "utterance", block, output),
-            np.stack([e.trace.layers[index].block_outputs for e in evaluations]),
-            "1",
-            f"ADC codes of layer {index + 1}",
-        )
     for residuals in comparison.residuals:
         variables.update(_residual_variables(residuals))
     return variables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from data.runfile import Run, RunWriter, read_metadata, read_run
 from data.sweep import SweepData
 from data.sweepfile import sweep_of
 from labctl.comparison import Comparison, compare_network
-from labctl.comparison_file import KIND, describe, write_comparison
+from labctl.comparison_file import KIND, begin_comparison, describe, write_results, write_trace
 from labctl.learning import TestUtterances, prepare_test
 from labctl.library import find
 from labctl.measuring import bench_metadata
@@ -42,6 +43,8 @@ def compare(
     listener: Listener = silent,
 ) -> Comparison:
     """Run a network on the board and on the ordered, unordered and ideal model, and write a comparison run.
+
+    What a target did is saved as soon as it is done, the board's first: an abort keeps it.
 
     Args:
         bench: the open bench.
@@ -72,6 +75,7 @@ def compare(
         seed=seed,
     )
     with RunWriter.create(bench.runs, metadata) as writer:
+        begin_comparison(trained.network, samples.labels, writer)
         comparison = compare_network(
             trained.network,
             bench.board,
@@ -82,8 +86,9 @@ def compare(
             arm=str(trained.arm),
             seed=seed,
             listener=listener if test is not None else part(listener, 0.1, 1.0),
+            keep=partial(write_trace, writer=writer),
         )
-        write_comparison(comparison, writer)
+        write_results(comparison, writer)
     return comparison.written(metadata.run_id, writer.path)
 
 

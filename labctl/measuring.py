@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from calibration.calibrate import calibrate as fit
 from calibration.plans import Budget, standard_plans
 from calibration.vectors import RANDOM
 from data.errors import BadInput
-from data.metadata import RunMetadata
+from data.metadata import RunMetadata, new_run_id
 from data.runfile import read_metadata
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
@@ -146,6 +146,7 @@ def calibrate(
         progress=part(listener, ACQUISITION if temperature is not None else 0.0, 1.0, "fit: "),
     )
     target = folder or (bench.runs if bench is not None else files[0].parent)
+    record = replace(record, calibration_id=new_run_id(folder=target))
     record.save(target / f"{record.calibration_id}-calibration.h5")
     return record
 
@@ -175,6 +176,7 @@ def bench_metadata(bench: Bench, kind: str, **known: object) -> RunMetadata:
     board = bench.board
     return RunMetadata.new(
         kind,
+        folder=bench.runs,
         simulated=board.identity.simulated,
         identity=board.identity,
         geometry=board.geometry,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from data.export.description import describe, json_text, scalars
-from data.export.tables import Table, file_stem, tables_of
+from data.export.tables import Table, table_path, tables_of
 from data.runfile import Run
 
 
@@ -21,7 +21,7 @@ def write(run: Run, path: Path) -> None:
     notes = {"labctl": json_text(describe(run) | {"scalars": scalars(run)})}
     tables = tables_of(run)
     for number, table in enumerate(tables):
-        _write_table(table, notes, path.with_name(path.stem + file_stem(table, number == 0) + path.suffix))
+        _write_table(table, notes, table_path(path, table, number == 0, ".parquet"))
     if not tables:
         parquet.write_table(pa.table({}).replace_schema_metadata(notes), path)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,18 @@ def tables_of(run: Run) -> tuple[Table, ...]:
     return tuple(sorted(made, key=lambda table: (len(table.dims) > 1, not table.columns, -table.sizes[0])))
 
 
-def file_stem(table: Table, main: bool) -> str:
-    """What the name of a table's file adds to the stem: nothing for the main one, its dimensions for the others."""
-    return "" if main else "." + "-".join(table.dims)
+def table_path(target: Path, table: Table, main: bool, ending: str) -> Path:
+    """The file of a table: ``target`` for the main one; for the others its stem, their dimensions and its ending.
+
+    Args:
+        target: the file that was asked for.
+        table: the table.
+        main: whether it is the main one.
+        ending: of the other files where ``target`` has none.
+    """
+    if main:
+        return target
+    return target.with_name(f"{target.stem}.{'-'.join(table.dims)}{target.suffix or ending}")
 
 
 def _table(run: Run, dims: tuple[str, ...], columns: Mapping[str, Variable]) -> Table:

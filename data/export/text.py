@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from data.errors import BadInput
 from data.export.description import describe, describe_variable, json_text, scalars
-from data.export.tables import Table, file_stem, tables_of
+from data.export.tables import Table, table_path, tables_of
 from data.runfile import Run
 
 
@@ -32,7 +32,7 @@ def write(run: Run, path: Path) -> None:
         raise BadInput(f"{path.name} is where the JSON file beside the tables goes; give a name that ends in .csv")
     described: dict[str, Any] = {}
     for number, table in enumerate(tables_of(run)):
-        file = path.with_name(path.stem + file_stem(table, number == 0) + path.suffix)
+        file = table_path(path, table, number == 0, ".csv")
         _write_table(table, file)
         columns = {name: describe_variable(variable) for name, variable in table.fields.items()}
         described[file.name] = {"dims": table.dims, "columns": columns}

@@ -63,7 +63,7 @@ def read_wav(path: Path) -> NDArray[np.int16]:
             form = (recording.getnchannels(), recording.getsampwidth(), recording.getframerate())
             frames = recording.getnframes()
             payload = recording.readframes(frames)
-    except (OSError, EOFError, wave.Error) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, wave.Error) as error:  # RuntimeError: a part without end
         raise BadInput(f"the recording {path} cannot be read as WAV ({error or 'it ends too early'})") from error
     if form != (1, 2, SAMPLE_RATE):
         raise BadInput(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, benchmark_commands, file_commands, model_commands, study_commands
+from labctl.cli import bench_commands, benchmark_commands, file_commands, kill_commands, model_commands, study_commands
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 board = typer.Typer(help="The board at the end of the link.", rich_markup_mode=None)
 app.add_typer(board, name="board")
+selftest = typer.Typer(help="labctl puts itself to the test on this computer.", rich_markup_mode=None)
+app.add_typer(selftest, name="selftest")
 
 
 @app.callback(invoke_without_command=True)
@@ -51,4 +53,5 @@ app.command("report")(file_commands.report)
 app.command("export")(file_commands.export)
 app.command("runs")(file_commands.runs)
 app.command("bench")(benchmark_commands.bench)
+selftest.command("kills")(kill_commands.kills)
 app.command("gui")(bench_commands.gui)

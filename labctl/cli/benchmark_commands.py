@@ -1,4 +1,4 @@
-"""Command that times the kernels: ``bench``."""
+"""Command that times the kernels and the store: ``bench``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ def bench(
     rounds: Annotated[int, typer.Option("--rounds", help="How often every case has its turn.")] = 15,
     as_json: AsJson = False,
 ) -> None:
-    """Time the ordered multiply and its peers, as ratios to the plain product in the same run."""
+    """Time the ordered multiply and its peers, and the writing of run files, as ratios in the same run.
+
+    Kernels are compared with the plain product, run files with bare h5py, and other programs' files with ours.
+    """
+    from labctl import store_benchmark
     from labctl.benchmarks import absent, measure
 
-    for case, reason in absent().items():
+    for case, reason in (absent() | store_benchmark.absent()).items():
         note(f"labctl: {case} is absent: {reason}")
-    figures = measure(threads, rounds)
+    figures = measure(threads, rounds) + store_benchmark.measure(rounds)
     if as_json:
         emit(figures)
         return
-    rows = [[figure.case, f"{figure.ratio:.2f}", str(figure.threads), figure.shape] for figure in figures]
-    table("Times the plain product takes", ["case", "ratio", "threads", "shape"], rows)
+    rows = [[item.case, f"{item.ratio:.2f}", item.base, str(item.threads), item.shape] for item in figures]
+    table("Times as long as its base", ["case", "ratio", "base", "threads", "shape"], rows)

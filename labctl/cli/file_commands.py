@@ -10,18 +10,49 @@ import typer
 from labctl.cli.console import emit, say, table
 from labctl.cli.options import AsJson, BenchFile, Runs
 
+Wanted = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RUN]...", help="With --verify, --repair, --migrate: runs or files; without it all."),
+]
+
 
 def runs(
+    wanted: Wanted = None,
     bench: BenchFile = None,
     folder: Runs = None,
     kind: Annotated[str | None, typer.Option(help="Only runs of this kind, e.g. position or comparison.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again from the files.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare files with their checksums.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Finish files whose process was killed.")] = False,
+    migrate: Annotated[
+        Path | None, typer.Option("--migrate", help="Write files of older layouts anew, into this folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest last.
+    """List runs, the newest last; or verify, repair or migrate their files.
 
-    Files that cannot be read are listed with the reason.
+    Files that cannot be read are listed with the reason. --verify and --repair end with exit code 1 when a file is
+    damaged or cannot be repaired.
     """
+    from data.errors import BadInput
+    from labctl.cli import upkeep_commands
+
+    if verify + repair + (migrate is not None) > 1:
+        raise BadInput("--verify, --repair and --migrate are three things to do; give one of them")
+    chosen = (wanted or [], bench, folder, kind)
+    if verify:
+        upkeep_commands.verify(*chosen, as_json=as_json)
+    elif repair:
+        upkeep_commands.repair(*chosen, as_json=as_json)
+    elif migrate is not None:
+        upkeep_commands.migrate(*chosen, target=migrate, as_json=as_json)
+    elif wanted:
+        raise BadInput(f"say what to do with {wanted[0]}: --verify, --repair or --migrate FOLDER")
+    else:
+        _list(bench, folder, kind, rebuild, as_json)
+
+
+def _list(bench: Path | None, folder: Path | None, kind: str | None, rebuild: bool, as_json: bool) -> None:
     from labctl.library import open_catalogue
 
     catalogue = open_catalogue(bench, folder)

@@ -62,6 +62,10 @@ def test_a_changed_record_is_refused(record, tmp_path):
     path = record.save(tmp_path / "board.h5")
     with h5py.File(path, "r+") as file:
         file["ordered_gain"][0] *= 1.01
+    with pytest.raises(BadInput, match="ordered_gain is not what was written"):
+        load_record(path)
+    with h5py.File(path, "r+") as file:
+        del file["ordered_gain"].attrs["checksum"]
     with pytest.raises(BadInput, match="changed after it was written"):
         load_record(path)
 

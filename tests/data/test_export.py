@@ -207,6 +207,15 @@ def test_format_by_name_and_by_ending(path: Path, tmp_path: Path) -> None:
         export(path, tmp_path / "file" / "b.csv")
 
 
+def test_tables_beside_a_name_without_an_ending_have_one(path: Path, tmp_path: Path) -> None:
+    made = export(path, tmp_path / "plain", "csv")
+    assert made[0] == tmp_path / "plain"
+    assert len(made) > 2
+    assert {item.suffix for item in made[1:]} == {".csv", ".json"}
+    with pytest.raises(BadInput, match=r"plain exists already"):
+        export(path, tmp_path / "plain", "csv")
+
+
 def test_matlab_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     huge: NDArray[Any] = np.broadcast_to(np.zeros(1), (1 << 28, 1))
     run = Run(RunMetadata.new("big", simulated=True), {"x": Variable(("p", "q"), huge)}, Path("big.h5"))

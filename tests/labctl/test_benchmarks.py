@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from data import BadInput
-from labctl import benchmarks
+from labctl import benchmarks, store_benchmark
 from labctl.benchmarks import Shape, chip, measure, mock_multiply, operands
 from labctl.cli import run
 
@@ -42,20 +42,22 @@ def test_figures_are_ratios_by_case(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(benchmarks, "KEYWORD", TINY)
     monkeypatch.setattr(benchmarks, "SQUARE", TINY)
     monkeypatch.setattr(benchmarks, "MINIMUM_S", 0.0)
+    monkeypatch.setattr(store_benchmark, "CHECKPOINTS", 2)
     assert run(["bench", "--json", "--rounds", "1", "--threads", "1"]) == 0
     figures = json.loads(capsys.readouterr().out)
     cases = {figure["case"] for figure in figures}
     assert {"forward/default", "forward/worst", "forward/line", "forward/no-rails", "train/default"} <= cases
     assert {"peer/torch-loop", "peer/hxtorch-mock"} <= cases
+    assert {"store/rows", "store/scalars", "store/scalar-blocks"} <= cases
     for figure in figures:
-        assert set(figure) == {"case", "ratio", "threads", "shape"}
+        assert set(figure) == {"case", "ratio", "threads", "shape", "base"}
         assert np.isfinite(figure["ratio"])
         assert figure["ratio"] > 0
         assert figure["threads"] == 1
 
 
 def test_a_peer_that_is_not_installed_is_named() -> None:
-    for reason in benchmarks.absent().values():
+    for reason in (benchmarks.absent() | store_benchmark.absent()).values():
         assert "extra `bench`" in reason
 
 

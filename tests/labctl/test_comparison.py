@@ -1,6 +1,7 @@
 """A comparison with chip models in place of the board, where the right answers are known."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,7 +15,16 @@ from data.metadata import RunMetadata
 from data.runfile import RunWriter
 from data.values import Geometry, Identity, Schedule
 from labctl.comparison import TARGETS, Comparison, compare_network
-from labctl.comparison_file import KIND, accuracy_of, agreement_of, describe, read_comparison, write_comparison
+from labctl.comparison_file import (
+    KIND,
+    accuracy_of,
+    agreement_of,
+    begin_comparison,
+    describe,
+    read_comparison,
+    write_results,
+    write_trace,
+)
 from labctl.report import write_report
 from labctl.residuals import ProbeSize, measure_residuals
 from models.arms import Arm, TrainedNetwork, TrainingOptions
@@ -119,7 +129,10 @@ def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Compa
     plan = describe("n", trained, "noise", 120)
     metadata = RunMetadata.new(KIND, simulated=True, identity=BOARD, geometry=GEOMETRY, plan=plan)
     with RunWriter.create(tmp_path, metadata) as writer:
-        write_comparison(found, writer)
+        begin_comparison(network(), found.truth, writer)
+        for target in TARGETS:
+            write_trace(found.evaluations[target].trace, writer)
+        write_results(found, writer)
     saved = read_comparison(writer.path)
     outputs = saved.variables["layer1_outputs"]
     assert outputs.dims == ("target", "utterance", "layer1_block", "layer1_output")
@@ -134,3 +147,30 @@ def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Compa
     assert page.count("<figure>") == 5
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_an_abort_keeps_what_the_board_did(tmp_path: Path) -> None:
+    activations = np.random.default_rng(7).integers(0, 32, (20, 40)).astype(np.uint8)
+    truth = np.zeros(20, np.int64)
+    board = ChipModel(chip(True), identity=BOARD, seed=9)
+    expected = run(network(), ChipModel(chip(True), identity=BOARD, seed=9), activations)
+
+    def abort(share: float, _: str) -> None:
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    def compare() -> None:
+        with RunWriter.create(tmp_path, RunMetadata.new(KIND, simulated=True)) as writer:
+            begin_comparison(network(), truth, writer)
+            keep = partial(write_trace, writer=writer)
+            compare_network(network(), board, record(), activations, truth, probe=SIZE, listener=abort, keep=keep)
+
+    with pytest.raises(KeyboardInterrupt):
+        compare()
+    saved = read_comparison(next(tmp_path.glob("*.h5")))
+    assert saved.metadata.status == "stopped"
+    assert saved.rows_done == 1
+    assert np.array_equal(saved.values("layer1_outputs")[0], expected.layers[0].block_outputs)
+    assert np.array_equal(saved.values("decision")[0], expected.decisions)
+    assert (saved.values("decision")[1:] == -1).all()
+    assert list(accuracy_of(saved)) == ["board"]
