@@ -14,6 +14,7 @@ from drivers.address import LinkSettings
 from drivers.exchange import Exchange
 from drivers.identify import introduce
 from drivers.link import Deadline, open_link
+from drivers.lock import Holder, InUse
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Candidate:
         identity: the board that answers there, None when there is none.
         geometry: its array, None when there is none.
         reason: why it was rejected, empty for a board.
+        holder: the process of labctl that uses it; it has not been spoken to then.
     """
 
     address: str
@@ -40,6 +42,7 @@ class Candidate:
     identity: Identity | None
     geometry: Geometry | None
     reason: str
+    holder: Holder | None = None
 
     @property
     def is_board(self) -> bool:
@@ -89,6 +92,8 @@ class _Probe:
         try:
             with open_link(waiting.address, LinkSettings(open_timeout_s=4 * self._timeout_s)) as link:
                 found = introduce(Exchange(link, timeout_s=self._timeout_s, tries=2), SYNC_TRIES)
+        except InUse as error:
+            self.candidate = Candidate(waiting.address, waiting.description, None, None, str(error), error.holder)
         except LabctlError as error:
             self.candidate = Candidate(waiting.address, waiting.description, None, None, str(error))
         except Exception as error:  # noqa: BLE001 (one odd port must not hide what the others say)

@@ -134,10 +134,26 @@ class Exchange:
         return replace(self._counts, bytes_received=self._reader.received)
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
-        """Keep other threads out for several requests that belong together."""
-        with self._lock:
+    def owned(self, wait_s: float | None = None) -> Iterator[None]:
+        """Keep other threads out for several requests that belong together.
+
+        Raises:
+            LinkTimeout: another thread kept this one out for longer than ``wait_s`` seconds.
+        """
+        if not self._lock.acquire(timeout=-1 if wait_s is None else max(0.0, wait_s)):
+            raise LinkTimeout(f"another call has kept it busy for {wait_s:g} s", self.name)
+        try:
             yield
+        finally:
+            self._lock.release()
+
+    def use(self, link: Link) -> None:
+        """Go on over another link to the same board; it is resynchronised before anything else is sent."""
+        with self._lock:
+            self._counts = self.statistics
+            self._link = link
+            self._reader = AnswerReader(link, self._timeout_s, self._counts.bytes_received)
+            self._suspect, self._owed = True, 0
 
     def ask(self, query: str, *, repeatable: bool = True) -> str:
         """The answer to a query, as text.

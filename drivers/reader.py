@@ -32,13 +32,14 @@ class AnswerReader:
     Args:
         link: where the bytes come from.
         stall_s: longest silence inside an answer, in seconds.
+        received: bytes that have been received before.
     """
 
-    def __init__(self, link: Link, stall_s: float) -> None:
+    def __init__(self, link: Link, stall_s: float, received: int = 0) -> None:
         self._link = link
         self._stall_s = stall_s
         self._buffer = bytearray()
-        self.received = 0
+        self.received = received
 
     @property
     def left_over(self) -> bool:
