@@ -41,6 +41,7 @@ def labctl(
 
 app.command("demo")(model_commands.demo)
 board.command("emulate")(bench_commands.emulate)
+board.command("proxy")(bench_commands.proxy)
 app.command("discover")(bench_commands.discover)
 app.command("sweep")(bench_commands.sweep)
 app.command("calibrate")(model_commands.calibrate)
