@@ -77,6 +77,7 @@ class AnalogBoard:
         self._state = BoardState(exchange, introduction.geometry)
         self._closing = threading.Event()
         self._closed = False
+        self._certain = False
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +128,7 @@ class AnalogBoard:
         with self._exchange.owned():
             self._check_open()
             self._switch_on()
+            self._make_certain()
             self._state.load(codes)
 
     def multiply(self, activations: Activations, schedule: Schedule, progress: Progress | None = None) -> Outputs:
@@ -152,6 +154,7 @@ class AnalogBoard:
                 raise BadInput(f"{self._exchange.name} holds no weights; program it before multiplying")
             outputs = np.empty((len(codes), self.geometry.columns), np.int16)
             if len(codes):
+                self._make_certain()
                 self._state.arrange(schedule)
                 self._multiply(codes, schedule, weights, outputs, progress)
             return outputs
@@ -210,6 +213,7 @@ class AnalogBoard:
             self._parameters.forget()
             if value:
                 self._switch_on()
+                self._make_certain()
             else:
                 self._state.switch(False)
 
@@ -273,18 +277,38 @@ class AnalogBoard:
                 ) from error
             raise
         self._state.switch(True)
+        self._make_certain()
+
+    def _make_certain(self) -> None:
+        """Ask who is there, if that is in doubt since the supply was switched on or settings were sent again.
+
+        A board whose supply is on belongs to one connection: another one that is plugged in later has its supply off
+        and computes nothing. So whoever answers now is the one that computes from now on.
+        """
+        if self._certain:
+            return
+        try:
+            confirm(self._exchange, self._introduction)
+        except WrongBoard:
+            with suppress(LabctlError):
+                self._state.make_safe()
+            raise
+        self._certain = True
 
     def _switch_on(self) -> None:
         if not self._state.setting.supplied:
             # A cable may have been moved while the board was in its safe state.
             confirm(self._exchange, self._introduction)
             self._parameters.forget()
+            self._certain = False
             self._state.switch(True)
 
     def _restore(self) -> None:
         introduce(self._exchange)
         confirm(self._exchange, self._introduction)
+        self._certain = False
         self._state.restore()
+        self._make_certain()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -318,7 +342,9 @@ class AnalogBoard:
                 if self._state.agrees():
                     raise  # it has forgotten nothing: somebody has switched its supply off
                 _log.warning("%s; setting schedule and weights again", error)
+                self._certain = False
                 self._state.send_again()
+                self._make_certain()
 
     def _board_s(self, schedule: Schedule, vectors: int) -> float:
         """Seconds that the array itself needs for so many vectors of full length."""

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, benchmark_commands, file_commands, model_commands, study_commands
+from labctl.cli import (
+    bench_commands,
+    benchmark_commands,
+    file_commands,
+    model_commands,
+    selftest_commands,
+    study_commands,
+)
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -48,6 +55,7 @@ app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
 app.command("compare")(model_commands.compare)
 app.add_typer(study_commands.study, name="study")
+app.add_typer(selftest_commands.selftest, name="selftest")
 app.command("report")(file_commands.report)
 app.command("export")(file_commands.export)
 app.command("runs")(file_commands.runs)

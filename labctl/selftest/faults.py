@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from data.errors import LabctlError
+from data.errors import BadInput, LabctlError
 from drivers.board import open_board
+from drivers.faults import KINDS as ALL_KINDS
 from drivers.faults import Fault
 from drivers.proxy import Proxy
-from drivers.proxy.injector import OTHER, Side, once
+from drivers.proxy.injector import OTHER, once
 from labctl.progress import Listener, Stop, never, silent
 from labctl.selftest.places import LINKS, Boards, emulated_boards, known_links
 from labctl.selftest.session import CALL_S, SESSION_S, Observed, Reference, Session
@@ -32,25 +34,15 @@ BREAK_S: Final = 60.0
 IN_A_SESSION: Final = 12
 WITHOUT_FAULTS_S: Final = 5.0
 
-KINDS: Final[tuple[tuple[str, Side, float], ...]] = (
-    ("delay", "out", 40.0),
-    ("delay", "in", 40.0),
-    ("drop", "out", 0.0),
-    ("drop", "in", 0.0),
-    ("cut", "out", 0.0),
-    ("cut", "in", 0.0),
-    ("flip", "out", 0.0),
-    ("flip", "in", 0.0),
-    ("repeat", "out", 0.0),
-    ("repeat", "in", 0.0),
-    ("hangup", "out", 0.0),
-    ("hangup", "in", 0.0),
-    ("late", "out", 400.0),
-    ("drip", "out", 2.0),
-    ("drip", "in", 2.0),
-    (OTHER, "out", 0.0),
-)
-"""Kind, side and milliseconds. Requests are never late: no link overtakes itself towards a board."""
+_REQUESTS: Final = ("delay", "drop", "cut", "flip", "repeat", "hangup", "drip")
+"""Requests are never late: no link overtakes itself on the way to a board."""
+_MS: Final = {"delay": 40.0, "late": 400.0, "drip": 2.0}
+
+KINDS: Final[Mapping[str, Fault]] = {
+    **{kind: Fault(kind, ms=_MS.get(kind, 0.0)) for kind in ALL_KINDS},
+    **{f"{kind}/in": Fault(kind, "in", ms=_MS.get(kind, 0.0)) for kind in _REQUESTS},
+}
+"""Every kind of fault; those with ``/in`` strike requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +53,14 @@ class CampaignOptions:
         faults: how many are brought about at the least, spread evenly over links and kinds.
         seed: of the board and all draws.
         links: names of :data:`labctl.selftest.places.LINKS`; empty for all.
+        kinds: kinds of fault, ``/in`` behind those of requests; empty for all.
         points: points of each sweep.
     """
 
     faults: int = 1000
     seed: int = 1
     links: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     points: int = 90
 
 
@@ -77,20 +71,30 @@ def run_campaign(options: CampaignOptions, listener: Listener = silent, stop: St
         BadInput: a link that is not known here.
         LabctlError: the boards could not be started, or do not give the same outputs twice even without faults.
     """
-    links = known_links(options.links)
-    cells = [(link, *kind) for link, kind in product(links, KINDS)]
+    cells = tuple(product(known_links(options.links), known_kinds(options.kinds)))
     quota = -(-options.faults // len(cells))
     workload = draw_workload(options.seed, options.points)
     campaign = _Campaign(options, workload, quota)
     with emulated_boards(options.seed, PHYSICS) as boards:
         campaign.learn(boards)
-        for number, (link, kind, side, ms) in enumerate(cells):
+        for number, (link, name) in enumerate(cells):
             if stop():
                 break
-            name = kind if side == "out" else f"{kind}/in"
             listener(number / len(cells), f"{link}: {name}")
-            campaign.strike(boards, link, Fault(kind, side, ms=ms), name)
+            campaign.strike(boards, link, KINDS[name], name)
     return campaign.result()
+
+
+def known_kinds(names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The kinds of fault that are meant; all when none is named.
+
+    Raises:
+        BadInput: an unknown name.
+    """
+    wrong = [name for name in names if name not in KINDS]
+    if wrong:
+        raise BadInput(f"there is no kind of fault {', '.join(wrong)}; there are {', '.join(KINDS)}")
+    return names or tuple(KINDS)
 
 
 class _Campaign:

@@ -133,6 +133,39 @@ def test_a_board_swapped_behind_an_open_link_is_never_believed(bench: Bench, saf
     assert not other.weights.any()
 
 
+@pytest.mark.parametrize("command", ["SYSTem:LOCK", "*RST", "SUPPly:STATe"])
+@pytest.mark.parametrize("way", ["open", "program", "reconnect"])
+def test_a_board_swapped_while_it_is_being_set_up_is_never_believed(bench: Bench, command: str, way: str) -> None:
+    """The hardest moment: the right board has said who it is, and the next command goes to another one."""
+    other = SmallBoard(serial_number="SB-2")
+    first = bench.first.feed
+
+    def feed(data: bytes) -> bytes:
+        nonlocal first
+        if data.startswith(command.encode()):
+            first = other.feed
+        return first(data)
+
+    bench.work()
+    if way == "program":
+        bench.board.safe()
+    else:
+        bench.unplug()
+    bench.first.feed = feed  # type: ignore[method-assign]
+    bench.links[-1]._feed = feed
+    if way == "open":
+        with pytest.raises(WrongBoard):
+            board_with(Exchange(BoardLink(feed), timeout_s=0.05))
+        assert not other.supply
+    elif way == "reconnect":
+        with pytest.raises(WrongBoard):
+            bench.board.reconnect(5)
+    elif command == "SUPPly:STATe":
+        with pytest.raises(WrongBoard):
+            bench.work()
+        assert not other.supply
+
+
 def test_another_firmware_is_another_board(bench: Bench) -> None:
     bench.unplug()
     bench.first.replies["*IDN?"] = "tests,SmallBoard,SB-1,0.2"
