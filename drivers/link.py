@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from drivers.address import Address, LinkSettings, parse_address
 from drivers.errors import Disconnected, LinkTimeout
@@ -127,6 +127,24 @@ class Link(Protocol):
         ...
 
 
+@runtime_checkable
+class FillingLink(Protocol):
+    """A link that can read straight to where the bytes stay."""
+
+    def read_into(self, there: memoryview, deadline: Deadline) -> int:
+        """Fill the beginning of ``there``; how many bytes, at least one. Raises as :meth:`Link.read_some`."""
+        ...
+
+
+@runtime_checkable
+class FillingChannel(Protocol):
+    """A channel that can do so."""
+
+    def receive_into(self, there: memoryview, wait_s: float) -> int:
+        """As :meth:`Channel.receive`, into ``there``; how many bytes, 0 when none came."""
+        ...
+
+
 class StreamLink:
     """A :class:`Link` over any :class:`Channel`.
 
@@ -140,6 +158,7 @@ class StreamLink:
         self._address = address
         self._channel = channel
         self._lock = lock
+        self._spare = b""
         self._closed = threading.Event()
         self._reading = threading.Lock()
         self._writing = threading.Lock()
@@ -176,11 +195,32 @@ class StreamLink:
     def read_some(self, deadline: Deadline, need: int = 1) -> bytes:
         """At least one byte (see :class:`Link`)."""
         with self._reading:
+            if self._spare:
+                spare, self._spare = self._spare, b""
+                return spare
             while True:
                 with self._translated("read"):
                     chunk = self._channel.receive(need, min(SLICE_S, deadline.left_s))
                 if chunk:
                     return chunk
+                if deadline.passed:
+                    raise LinkTimeout("no answer in time", self._address)
+
+    def read_into(self, there: memoryview, deadline: Deadline) -> int:
+        """Read straight to where the bytes stay (see :class:`FillingLink`)."""
+        channel = self._channel
+        if self._spare or not isinstance(channel, FillingChannel):
+            chunk = self.read_some(deadline, len(there))
+            count = min(len(chunk), len(there))
+            there[:count] = chunk[:count]
+            self._spare = chunk[count:]
+            return count
+        with self._reading:
+            while True:
+                with self._translated("read"):
+                    count = channel.receive_into(there, min(SLICE_S, deadline.left_s))
+                if count:
+                    return count
                 if deadline.passed:
                     raise LinkTimeout("no answer in time", self._address)
 
