@@ -191,6 +191,6 @@ def _read(note: Path) -> Holder | None:
             str(fields["address"]),
         )
         alive = abs(psutil.Process(found.pid).create_time() - found.started) < ROUNDING_S
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+    except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError, psutil.Error):
         return None  # nobody, or somebody who is just writing it
     return found if alive else None
