@@ -27,7 +27,7 @@ from drivers.address import LinkSettings
 from drivers.boardstate import BoardState
 from drivers.errors import BoardError, CannotOpen, Disconnected, LinkError, NotABoard, ProtocolError, WrongBoard
 from drivers.exchange import Exchange, Multiplication, Statistics
-from drivers.identify import Introduction, confirm, introduce
+from drivers.identify import Introduction, introduce
 from drivers.instrument import Parameter, Parameters, on_off, switch
 from drivers.link import Deadline, Link, open_link
 from drivers.reconnect import Reopen, Stop, come_back, never
@@ -74,10 +74,9 @@ class AnalogBoard:
         self._name = name
         self._reopen = reopen
         self._parameters = Parameters(exchange, PARAMETERS)
-        self._state = BoardState(exchange, introduction.geometry)
+        self._state = BoardState(exchange, introduction)
         self._closing = threading.Event()
         self._closed = False
-        self._certain = False
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +127,6 @@ class AnalogBoard:
         with self._exchange.owned():
             self._check_open()
             self._switch_on()
-            self._make_certain()
             self._state.load(codes)
 
     def multiply(self, activations: Activations, schedule: Schedule, progress: Progress | None = None) -> Outputs:
@@ -154,7 +152,7 @@ class AnalogBoard:
                 raise BadInput(f"{self._exchange.name} holds no weights; program it before multiplying")
             outputs = np.empty((len(codes), self.geometry.columns), np.int16)
             if len(codes):
-                self._make_certain()
+                self._state.make_certain()
                 self._state.arrange(schedule)
                 self._multiply(codes, schedule, weights, outputs, progress)
             return outputs
@@ -213,9 +211,8 @@ class AnalogBoard:
             self._parameters.forget()
             if value:
                 self._switch_on()
-                self._make_certain()
             else:
-                self._state.switch(False)
+                self._state.switch_off()
 
     def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
         """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again."""
@@ -242,9 +239,8 @@ class AnalogBoard:
             if self._reopen is None:
                 raise LinkError("nobody knows how to open its link again; open the board anew", self._exchange.name)
             self._parameters.forget()
-            come_back(
-                self._exchange, self._reopen, self._restore, deadline.left_s, lambda: stop() or self._closing.is_set()
-            )
+            ended = self._closing.is_set
+            come_back(self._exchange, self._reopen, self._state.restore, deadline.left_s, lambda: stop() or ended())
 
     def close(self) -> None:
         """Safe state, control given back, link closed, whatever happens; a link that is dead is only logged."""
@@ -276,39 +272,11 @@ class AnalogBoard:
                     f"{self._exchange.name} is controlled by another client; close it there first"
                 ) from error
             raise
-        self._state.switch(True)
-        self._make_certain()
-
-    def _make_certain(self) -> None:
-        """Ask who is there, if that is in doubt since the supply was switched on or settings were sent again.
-
-        A board whose supply is on belongs to one connection: another one that is plugged in later has its supply off
-        and computes nothing. So whoever answers now is the one that computes from now on.
-        """
-        if self._certain:
-            return
-        try:
-            confirm(self._exchange, self._introduction)
-        except WrongBoard:
-            with suppress(LabctlError):
-                self._state.make_safe()
-            raise
-        self._certain = True
+        self._switch_on()
 
     def _switch_on(self) -> None:
-        if not self._state.setting.supplied:
-            # A cable may have been moved while the board was in its safe state.
-            confirm(self._exchange, self._introduction)
+        if self._state.switch_on():
             self._parameters.forget()
-            self._certain = False
-            self._state.switch(True)
-
-    def _restore(self) -> None:
-        introduce(self._exchange)
-        confirm(self._exchange, self._introduction)
-        self._certain = False
-        self._state.restore()
-        self._make_certain()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -338,13 +306,9 @@ class AnalogBoard:
                 tries_left -= 1
                 if error.code not in (_OTHER_STATE, _SUPPLY_OFF) or not tries_left:
                     raise
-                confirm(self._exchange, self._introduction)
-                if self._state.agrees():
+                if not self._state.send_again():
                     raise  # it has forgotten nothing: somebody has switched its supply off
-                _log.warning("%s; setting schedule and weights again", error)
-                self._certain = False
-                self._state.send_again()
-                self._make_certain()
+                _log.warning("%s; schedule and weights have been set again", error)
 
     def _board_s(self, schedule: Schedule, vectors: int) -> float:
         """Seconds that the array itself needs for so many vectors of full length."""

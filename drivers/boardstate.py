@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import LabctlError
 from data.values import Geometry, Schedule, Weights
-from drivers.errors import ProtocolError
+from drivers.errors import ProtocolError, WrongBoard
 from drivers.exchange import Exchange
+from drivers.identify import Introduction, confirm, introduce
 from drivers.wire import schedule_text, state_digest
 
 _log = logging.getLogger(__name__)
@@ -47,26 +50,57 @@ class BoardState:
 
     A setting whose sending failed is not known any more, and is sent again before the board computes.
 
+    A board whose supply is on belongs to one connection: another one that is plugged in later has its supply off and
+    computes nothing. So who answers is asked before the supply is switched on and once more when it is, and whoever
+    answers then is the one that computes.
+
     Args:
         exchange: the conversation with the board.
-        geometry: its array.
+        known: who it is, and its array.
     """
 
-    def __init__(self, exchange: Exchange, geometry: Geometry) -> None:
+    def __init__(self, exchange: Exchange, known: Introduction) -> None:
         self._exchange = exchange
-        self._geometry = geometry
+        self._known = known
+        self._geometry = known.geometry
         self._setting = Setting()
+        self._certain = False
 
     @property
     def setting(self) -> Setting:
         """What the board holds."""
         return self._setting
 
-    def switch(self, on: bool) -> None:
-        """Supply of the array on or off."""
-        self._setting = replace(self._setting, supplied=False)
-        self._exchange.tell("SUPPly:STATe ON" if on else "SUPPly:STATe OFF")
-        self._setting = replace(self._setting, supplied=on)
+    def switch_on(self) -> bool:
+        """Supply of the array on, unless it is; whether it had to be switched.
+
+        Raises:
+            WrongBoard: another board is there now; it is in its safe state.
+            LabctlError: the board refused or the link failed.
+        """
+        switched = not self._setting.supplied
+        if switched:
+            confirm(self._exchange, self._known)
+            self._certain = False
+            self._switch(True)
+        self.make_certain()
+        return switched
+
+    def switch_off(self) -> None:
+        """Supply of the array off; the weights stay."""
+        self._switch(False)
+
+    def make_certain(self) -> None:
+        """Ask who is there, if that is in doubt since the supply was switched on; raises as :meth:`switch_on`."""
+        if self._certain:
+            return
+        try:
+            confirm(self._exchange, self._known)
+        except WrongBoard:
+            with suppress(LabctlError):
+                self.make_safe()
+            raise
+        self._certain = True
 
     def load(self, weights: Weights) -> None:
         """Load weights, unless the board holds these already."""
@@ -98,17 +132,24 @@ class BoardState:
         self._begin_anew()
         self._setting = Setting()
 
-    def agrees(self) -> bool:
-        """Whether the board says that it holds what this program believes."""
-        return self._exchange.ask("SYSTem:STATe?") == f"{self._setting.digest(self._geometry):08X}"
+    def send_again(self) -> bool:
+        """Send every setting to a board that has forgotten them; false when it has forgotten nothing.
 
-    def send_again(self) -> None:
-        """Send every setting to a board of which it is certain that it is the right one, but not what it holds."""
+        Raises:
+            WrongBoard: another board is there now; it is in its safe state.
+            LabctlError: the board refused or the link failed.
+        """
         held = self._setting
+        confirm(self._exchange, self._known)
+        if self._exchange.ask("SYSTem:STATe?") == f"{held.digest(self._geometry):08X}":
+            return False
+        self._certain = False
         if held.supplied and self._exchange.ask("SUPPly:STATe?") != "1":
             _log.warning("%s has been reset or power-cycled; switching it on again", self._exchange.name)
             self._exchange.tell("SUPPly:STATe ON")
         self._send(held)
+        self.make_certain()
+        return True
 
     def restore(self) -> None:
         """Bring a board that has come back into the state that it had.
@@ -116,10 +157,14 @@ class BoardState:
         It lost its weights and its supply in any case: it goes to its safe state when the connection ends.
 
         Raises:
+            WrongBoard: another board is there, or the same one with another firmware; it is in its safe state.
             ProtocolError: the board says that it holds something else than what it was sent.
             LabctlError: the board refused or the link failed.
         """
         held = self._setting
+        introduce(self._exchange)
+        confirm(self._exchange, self._known)
+        self._certain = False
         left = replace(held, weights=None, supplied=False).digest(self._geometry)
         if self._exchange.ask("SYSTem:STATe?") != f"{left:08X}":
             _log.warning("%s has been power-cycled or used by others; setting it again", self._exchange.name)
@@ -128,6 +173,12 @@ class BoardState:
             self._exchange.tell("SUPPly:STATe ON")
         self._send(held)
         self._read_back(held)
+        self.make_certain()
+
+    def _switch(self, on: bool) -> None:
+        self._setting = replace(self._setting, supplied=False)
+        self._exchange.tell("SUPPly:STATe ON" if on else "SUPPly:STATe OFF")
+        self._setting = replace(self._setting, supplied=on)
 
     def _begin_anew(self) -> None:
         self._exchange.tell("SYSTem:LOCK")
