@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 SHARE: Final = 0.12
 """Share of the messages that are struck while a fault is armed."""
+SHARE_OF_HANG_UPS: Final = 0.04
+"""Of hang-ups: most are to come in the middle of the work, and not each time that a board is opened."""
 MOST_SESSIONS: Final = 60
 """For one link and one kind of fault; a proxy that strikes nothing must not keep the campaign for ever."""
 BREAK_S: Final = 60.0
@@ -157,7 +159,8 @@ class _Campaign:
     def _armed(self, fault: Fault, wanted: int) -> Fault:
         if fault.kind == OTHER:
             return replace(once(OTHER), after=5 + self._drawn * 7 % 40)
-        return replace(fault, p=SHARE, count=min(wanted, IN_A_SESSION))
+        share = SHARE_OF_HANG_UPS if fault.kind == "hangup" else SHARE
+        return replace(fault, p=share, count=min(wanted, IN_A_SESSION))
 
     def _ended(self, session: Session, proxy: Proxy) -> bool:
         """Wait for a session; one that hangs loses its link, and then has to end."""
