@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from typing import Final, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ from drivers.address import LinkSettings
 from drivers.boardstate import BoardState
 from drivers.errors import BoardError, CannotOpen, Disconnected, LinkError, NotABoard, ProtocolError, WrongBoard
 from drivers.exchange import Exchange, Multiplication, Statistics
-from drivers.identify import Introduction, introduce
+from drivers.identify import Introduction, confirm, introduce
 from drivers.instrument import Parameter, Parameters, on_off, switch
 from drivers.link import Deadline, Link, open_link
 from drivers.reconnect import Reopen, Stop, come_back, never
@@ -177,11 +178,7 @@ class AnalogBoard:
         return float(self.get("temperature"))
 
     def supply_voltage(self) -> float:
-        """Supply voltage of the array in volt, as measured by the board.
-
-        Raises:
-            LabctlError: the board refused or the link failed.
-        """
+        """Supply voltage of the array in volt, as measured by the board; raises as :meth:`temperature`."""
         return float(self.get("supply_voltage"))
 
     @property
@@ -215,8 +212,19 @@ class AnalogBoard:
                 self._state.switch_off()
 
     def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
-        """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again."""
-        return self._parameters.snapshot(max_age_s)
+        """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again.
+
+        Where the supply, which is read last, is off without this program's doing, who answers is asked once more, and
+        nothing of what another board said is used.
+        """
+        readings = self._parameters.snapshot(max_age_s)
+        supply_lost = self._state.setting.supplied and readings[-1].value is False
+        try:
+            if supply_lost:
+                confirm(self._exchange, self._introduction)
+        except LabctlError as error:
+            return tuple(replace(reading, value=None, error=str(error)) for reading in readings)
+        return readings
 
     def reconnect(self, deadline_s: float, stop: Stop = never) -> None:
         """Open the link again, make sure that the same board answers, and bring it into the state that it had.

@@ -134,6 +134,13 @@ def test_discovery_says_who_uses_a_board() -> None:
     assert found.reason.startswith(f"{there.path} is in use by ")
 
 
+def test_discovery_probes_a_place_once_however_it_is_written() -> None:
+    with tcp_server(silent) as place:
+        (found,) = discover([place, f"tcp://{place}", f"socket://{place}"], serial_ports=False, timeout_s=0.05)
+    assert found.address == place
+    assert "nothing answers" in found.reason
+
+
 def test_a_folder_that_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -166,6 +166,19 @@ def test_a_board_swapped_while_it_is_being_set_up_is_never_believed(bench: Bench
         assert not other.supply
 
 
+def test_the_readings_of_a_swapped_board_are_not_used(bench: Bench) -> None:
+    bench.work()
+    assert [reading.error for reading in bench.board.snapshot()] == ["", "", ""]
+    bench.first.supply = False
+    assert [reading.value for reading in bench.board.snapshot()] == [25.5, 1.2, False]
+    other = SmallBoard(serial_number="SB-2")
+    other.replies["TEMPERATURE?"] = "99"
+    bench.links[-1]._feed = other.feed
+    for reading in bench.board.snapshot():
+        assert reading.value is None
+        assert "SB-2 now, it was SB-1" in reading.error
+
+
 def test_another_firmware_is_another_board(bench: Bench) -> None:
     bench.unplug()
     bench.first.replies["*IDN?"] = "tests,SmallBoard,SB-1,0.2"
