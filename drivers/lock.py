@@ -87,6 +87,10 @@ class InstrumentLock:
         """Let go; again does nothing."""
         if self._lock.is_locked:
             self._note.unlink(missing_ok=True)
+            # While it is held: whoever has opened the file meanwhile and locks it after us finds that it has no name
+            # any more, and begins anew. Windows removes it by itself.
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink()
             self._lock.release(force=True)
 
 

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +98,35 @@ def test_another_process_is_told_who_has_it_and_since_when(kind: str) -> None:
             found = holder(parse_address(address, LinkSettings()))
             assert found is not None
             assert (found.pid, found.address) == (other.pid, address)
+
+
+def test_many_at_once_have_it_one_after_the_other() -> None:
+    """Taking, letting go and removing the file race with one another; a counter that nobody else guards shows it."""
+    target = parse_address("127.0.0.1:10", LinkSettings())
+    counter = most = 0
+
+    def work() -> None:
+        nonlocal counter, most
+        done = 0
+        while done < 10:
+            try:
+                lock = hold(target)
+            except CannotOpen:
+                continue
+            counter += 1
+            most = max(most, counter)
+            time.sleep(0.0002)
+            counter -= 1
+            done += 1
+            lock.release()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"]).rglob("network_127.0.0.1_10-*"))
 
 
 def test_what_a_killed_process_held_is_free() -> None:
