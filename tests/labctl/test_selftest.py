@@ -153,10 +153,11 @@ def test_the_command_prints_the_counts_and_fails_on_harm(
 
 def test_the_rate_of_a_link_is_measured() -> None:
     """Not how fast it is: the computer that runs the tests has other things to do."""
-    (rate,) = measure_links(("tcp",), batches=3, rounds=1).values()
+    (rate,) = measure_links(("tcp",), batches=12, rounds=1).values()
     assert isinstance(rate, LinkRate)
-    assert rate.efficiency > 0.05
-    assert rate.echo_vectors_per_s < 1.2 * rate.wire_bytes_per_s / 512
+    assert rate.efficiency > 0
+    assert rate.vectors_per_s > 0
+    assert rate.echo_vectors_per_s < 1.5 * rate.wire_bytes_per_s / 512  # a wire makes up for a little of each wait
 
 
 def test_an_endurance_test_sees_what_grows() -> None:
