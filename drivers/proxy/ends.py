@@ -102,11 +102,12 @@ class LineFront:
     def left(self, unplug: bool) -> None:
         """See :class:`Front`."""
         if self._in_use and unplug and self._terminal.opened():
-            self._terminal.dispose()
-            self._terminal = self._new()
+            old, self._terminal = self._terminal, self._new()
             beside = self._path.with_name(self._path.name + ".new")
             beside.symlink_to(self._terminal.name)
             beside.replace(self._path)
+            # Last: a client that opens the path again at once must find the new line.
+            old.dispose()
         self._in_use = False
 
     def close(self) -> None:
