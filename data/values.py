@@ -135,18 +135,20 @@ def digest(*parts: bytes) -> str:
     return f"{crc:08x}"
 
 
-def _whole_codes(what: str, values: NDArray[np.generic], shape: tuple[int | None, int]) -> NDArray[np.int64]:
+def _whole_codes(what: str, values: NDArray[np.generic], shape: tuple[int | None, int]) -> NDArray[np.integer]:
     codes = np.asarray(values)
     wanted = " x ".join("any" if size is None else str(size) for size in shape)
     if codes.ndim != 2 or any(s is not None and s != n for s, n in zip(shape, codes.shape, strict=True)):
         raise BadInput(f"the {what} have shape {' x '.join(map(str, codes.shape))}; the board takes {wanted}")
-    if codes.dtype.kind not in "iub" and not (codes.dtype.kind == "f" and bool(np.all(codes == np.rint(codes)))):
+    if codes.dtype.kind in "iu":
+        return codes
+    if codes.dtype.kind != "b" and not (codes.dtype.kind == "f" and bool(np.all(codes == np.rint(codes)))):
         raise BadInput(f"the {what} must be whole numbers, not {codes.dtype} with fractions")
     return codes.astype(np.int64)
 
 
-def _check_range(what: str, codes: NDArray[np.int64], low: int, high: int, axes: tuple[str, str]) -> None:
-    bad = (codes < low) | (codes > high)
-    if bool(np.any(bad)):
+def _check_range(what: str, codes: NDArray[np.integer], low: int, high: int, axes: tuple[str, str]) -> None:
+    if codes.size and not low <= codes.min() <= codes.max() <= high:
+        bad = (codes < low) | (codes > high)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise BadInput(f"{what} {codes[first]} at {axes[0]} {first[0]}, {axes[1]} {first[1]} is outside {low}..{high}")

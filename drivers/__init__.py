@@ -18,7 +18,9 @@ from drivers.errors import (
     WrongBoard,
 )
 from drivers.exchange import Statistics
+from drivers.lasting import LastingBoard
 from drivers.link import Link, open_link
+from drivers.lock import Holder, InUse
 
 __all__ = [
     "AnalogBoard",
@@ -26,6 +28,9 @@ __all__ = [
     "Candidate",
     "CannotOpen",
     "Disconnected",
+    "Holder",
+    "InUse",
+    "LastingBoard",
     "Link",
     "LinkError",
     "LinkSettings",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import BadInput, LabctlError
-from data.instrument import Reading
+from data.instrument import Quantity, Reading, Value
 from data.values import (
     Activations,
     Geometry,
@@ -23,12 +25,14 @@ from data.values import (
     check_weights,
 )
 from drivers.address import LinkSettings
+from drivers.boardstate import BoardState
 from drivers.errors import BoardError, CannotOpen, Disconnected, LinkError, NotABoard, ProtocolError, WrongBoard
 from drivers.exchange import Exchange, Multiplication, Statistics
-from drivers.identify import Introduction, introduce
+from drivers.identify import Introduction, confirm, introduce
 from drivers.instrument import Parameter, Parameters, on_off, switch
-from drivers.link import Link, open_link
-from drivers.wire import schedule_text, state_digest
+from drivers.link import Deadline, Link, open_link
+from drivers.reconnect import Reopen, Stop, come_back, never
+from drivers.wire import state_digest
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +44,7 @@ BATCH: Final = 512
 STATE_TRIES: Final = 3
 _IN_CONTROL: Final = -203
 _OTHER_STATE: Final = -250
+_SUPPLY_OFF: Final = -221
 
 PARAMETERS: Final = (
     Parameter("temperature", "board temperature", "degC", "TEMPerature?"),
@@ -49,19 +54,29 @@ PARAMETERS: Final = (
 
 
 class AnalogBoard:
-    """A board on an open link, under this program's control; made by :func:`open_board`.
+    """A board on a link, under this program's control; made by :func:`open_board`.
 
-    Several threads may call it; each call that talks to the board has it to itself until it returns.
+    It is an :class:`data.processor.AnalogProcessor`, an :class:`data.instrument.Instrument` and
+    :class:`data.instrument.Reconnectable`. Several threads may call it; each call that talks to the board has it to
+    itself until it returns.
+
+    Args:
+        exchange: the conversation with it.
+        introduction: who it is.
+        name: its name on the bench.
+        reopen: opens its link again, within so many seconds; None where nobody can.
     """
 
-    def __init__(self, exchange: Exchange, introduction: Introduction) -> None:
+    def __init__(
+        self, exchange: Exchange, introduction: Introduction, name: str = "board", reopen: Reopen | None = None
+    ) -> None:
         self._exchange = exchange
         self._introduction = introduction
+        self._name = name
+        self._reopen = reopen
         self._parameters = Parameters(exchange, PARAMETERS)
-        self._programmed: Weights | None = None
-        self._schedule: Schedule | None = None
-        self._order: NDArray[np.uint16] | None = None
-        self._supplied = False
+        self._state = BoardState(exchange, introduction)
+        self._closing = threading.Event()
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -69,6 +84,11 @@ class AnalogBoard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def name(self) -> str:
+        """Its name on the bench."""
+        return self._name
 
     @property
     def geometry(self) -> Geometry:
@@ -101,17 +121,14 @@ class AnalogBoard:
 
         Raises:
             BadInput: wrong shape or a code out of range; nothing has been sent then.
+            WrongBoard: another board is there now; it has not been switched on.
             LabctlError: the board refused or the link failed.
         """
         codes = check_weights(weights, self.geometry)
         with self._exchange.owned():
             self._check_open()
-            if self._programmed is not None and np.array_equal(self._programmed, codes):
-                return
             self._switch_on()
-            self._programmed = None
-            self._exchange.send_block("WEIGht", codes)
-            self._programmed = codes
+            self._state.load(codes)
 
     def multiply(self, activations: Activations, schedule: Schedule, progress: Progress | None = None) -> Outputs:
         """Outputs, int16 of shape (vectors, columns), of activations, shape (vectors, rows), sent by ``schedule``.
@@ -124,18 +141,20 @@ class AnalogBoard:
         Raises:
             BadInput: wrong shape, a code out of range, a schedule that the board cannot honour, or no weights have
                 been programmed since the board was opened or put into its safe state; nothing has been sent then.
+            WrongBoard: another board is there now; nothing of what it answered is used.
             LabctlError: the board refused or the link failed.
         """
         codes = check_activations(activations, self.geometry)
         schedule.check(self.geometry)
         with self._exchange.owned():
             self._check_open()
-            weights = self._programmed
+            weights = self._state.setting.weights
             if weights is None:
                 raise BadInput(f"{self._exchange.name} holds no weights; program it before multiplying")
             outputs = np.empty((len(codes), self.geometry.columns), np.int16)
             if len(codes):
-                self._apply(schedule)
+                self._state.make_certain()
+                self._state.arrange(schedule)
                 self._multiply(codes, schedule, weights, outputs, progress)
             return outputs
 
@@ -147,9 +166,8 @@ class AnalogBoard:
         """
         with self._exchange.owned():
             self._check_open()
-            self._programmed, self._supplied = None, False
             self._parameters.forget()
-            self._exchange.tell("SYSTem:SAFE")
+            self._state.make_safe()
 
     def temperature(self) -> float:
         """Board temperature in degrees Celsius.
@@ -157,22 +175,84 @@ class AnalogBoard:
         Raises:
             LabctlError: the board refused or the link failed.
         """
-        return float(self._parameters.get("temperature"))
+        return float(self.get("temperature"))
 
     def supply_voltage(self) -> float:
-        """Supply voltage of the array in volt, as measured by the board.
+        """Supply voltage of the array in volt, as measured by the board; raises as :meth:`temperature`."""
+        return float(self.get("supply_voltage"))
+
+    @property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """What can be read or set: temperature, supply voltage, supply switch."""
+        return self._parameters.quantities
+
+    def get(self, name: str, max_age_s: float = 0.0) -> Value:
+        """A scalar of the board: the value last seen when it is at most ``max_age_s`` seconds old, else asked for.
 
         Raises:
+            BadInput: there is no such quantity.
             LabctlError: the board refused or the link failed.
         """
-        return float(self._parameters.get("supply_voltage"))
+        return self._parameters.get(name, max_age_s)
+
+    def set(self, name: str, value: Value) -> None:
+        """Set a scalar of the board, the ``supply``; :meth:`program` and :meth:`multiply` set everything else.
+
+        Raises:
+            BadInput: no such quantity, not settable, or outside its limits; nothing has been sent then.
+            LabctlError: the board refused or the link failed.
+        """
+        self._parameters.check(name, value)
+        with self._exchange.owned():
+            self._check_open()
+            self._parameters.forget()
+            if value:
+                self._switch_on()
+            else:
+                self._state.switch_off()
 
     def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
-        """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again."""
-        return self._parameters.snapshot(max_age_s)
+        """Every scalar of the board; values at most ``max_age_s`` seconds old are not asked for again.
+
+        Where the supply, which is read last, is off without this program's doing, who answers is asked once more, and
+        nothing of what another board said is used.
+        """
+        readings = self._parameters.snapshot(max_age_s)
+        supply_lost = self._state.setting.supplied and readings[-1].value is False
+        try:
+            if supply_lost:
+                confirm(self._exchange, self._introduction)
+        except LabctlError as error:
+            return tuple(replace(reading, value=None, error=str(error)) for reading in readings)
+        return readings
+
+    def reconnect(self, deadline_s: float, stop: Stop = never) -> None:
+        """Open the link again, make sure that the same board answers, and bring it into the state that it had.
+
+        Weights, schedule and supply are set again and read back, whether the board kept its power meanwhile or not. A
+        board that was in its safe state stays in it. :meth:`close` in another thread ends it.
+
+        Args:
+            deadline_s: for everything together, in seconds.
+            stop: asked every 0.05 s; true ends it.
+
+        Raises:
+            WrongBoard: another board answers, or this one with another firmware; at once.
+            Cancelled: ``stop`` said so, or the board was closed.
+            LinkTimeout: it did not come back before the deadline; it may be tried again.
+        """
+        deadline = Deadline(deadline_s)
+        with self._exchange.owned(deadline_s):
+            self._check_open()
+            if self._reopen is None:
+                raise LinkError("nobody knows how to open its link again; open the board anew", self._exchange.name)
+            self._parameters.forget()
+            ended = self._closing.is_set
+            come_back(self._exchange, self._reopen, self._state.restore, deadline.left_s, lambda: stop() or ended())
 
     def close(self) -> None:
         """Safe state, control given back, link closed, whatever happens; a link that is dead is only logged."""
+        self._closing.set()
         with self._exchange.owned():
             if self._closed:
                 return
@@ -193,8 +273,7 @@ class AnalogBoard:
             LabctlError: the board refused or the link failed.
         """
         try:
-            self._exchange.tell("SYSTem:LOCK")
-            self._exchange.tell("*RST")
+            self._state.reset()
         except BoardError as error:
             if error.code == _IN_CONTROL:
                 raise CannotOpen(
@@ -204,31 +283,12 @@ class AnalogBoard:
         self._switch_on()
 
     def _switch_on(self) -> None:
-        if not self._supplied:
-            self._parameters.set("supply", value=True)
-            self._supplied = True
+        if self._state.switch_on():
+            self._parameters.forget()
 
     def _check_open(self) -> None:
         if self._closed:
             raise LinkError("the board has been closed; open it again", self._exchange.name)
-
-    def _apply(self, schedule: Schedule) -> None:
-        """Send what differs from the schedule that the board holds."""
-        order = schedule.order_array(self.geometry.rows)
-        if self._schedule is None or schedule_text(self._schedule) != schedule_text(schedule):
-            self._schedule = None
-            self._exchange.tell(f"SCHedule {schedule_text(schedule)}")
-            self._schedule = schedule
-        if self._order is None or not np.array_equal(self._order, order):
-            self._order = None
-            self._exchange.send_block("SCHedule:ORDer", order[np.newaxis])
-            self._order = order
-
-    def _apply_again(self, schedule: Schedule, weights: Weights) -> None:
-        """Send all of the state, of which the board holds another one than we believed."""
-        self._schedule = self._order = None
-        self._apply(schedule)
-        self._exchange.send_block("WEIGht", weights)
 
     def _multiply(
         self, codes: Activations, schedule: Schedule, weights: Weights, outputs: Outputs, progress: Progress | None
@@ -252,10 +312,11 @@ class AnalogBoard:
                 self._exchange.multiply(work, take)
             except BoardError as error:
                 tries_left -= 1
-                if error.code != _OTHER_STATE or not tries_left:
+                if error.code not in (_OTHER_STATE, _SUPPLY_OFF) or not tries_left:
                     raise
-                _log.warning("%s; setting schedule and weights again", error)
-                self._apply_again(schedule, weights)
+                if not self._state.send_again():
+                    raise  # it has forgotten nothing: somebody has switched its supply off
+                _log.warning("%s; schedule and weights have been set again", error)
 
     def _board_s(self, schedule: Schedule, vectors: int) -> float:
         """Seconds that the array itself needs for so many vectors of full length."""
@@ -274,6 +335,7 @@ def open_board(
     serial_number: str | None = None,
     timeout_s: float = 2.0,
     settings: LinkSettings | None = None,
+    name: str = "board",
 ) -> AnalogBoard:
     """Open the board at an address (:mod:`drivers.address`), take control of it and switch its supply on.
 
@@ -282,6 +344,7 @@ def open_board(
         serial_number: which board it must be; None takes any.
         timeout_s: how long the board may take to begin an answer, and be silent inside one, in seconds.
         settings: settings of the link; those in the address go before them.
+        name: its name on the bench.
 
     Raises:
         CannotOpen: the address is malformed, absent, busy or out of reach, or another client is in control.
@@ -291,7 +354,12 @@ def open_board(
     """
     link = open_link(address, settings)
     try:
-        return board_on(link, serial_number=serial_number, timeout_s=timeout_s)
+        return board_with(
+            Exchange(link, timeout_s=timeout_s),
+            serial_number,
+            name=name,
+            reopen=lambda within_s: open_link(address, settings, within_s=within_s),
+        )
     except BaseException:
         link.close()
         raise
@@ -302,8 +370,10 @@ def board_on(link: Link, *, serial_number: str | None = None, timeout_s: float =
     return board_with(Exchange(link, timeout_s=timeout_s), serial_number)
 
 
-def board_with(exchange: Exchange, serial_number: str | None = None) -> AnalogBoard:
-    """The board at the other end of an exchange; as :func:`board_on`."""
+def board_with(
+    exchange: Exchange, serial_number: str | None = None, *, name: str = "board", reopen: Reopen | None = None
+) -> AnalogBoard:
+    """The board at the other end of an exchange; as :func:`board_on`, and ``reopen`` opens its link again."""
     try:
         introduction = introduce(exchange)
     except Disconnected as error:
@@ -314,7 +384,7 @@ def board_with(exchange: Exchange, serial_number: str | None = None) -> AnalogBo
             f"the board at {exchange.link.address} is {found}, not {serial_number}; check the cable or the bench file"
         )
     exchange.name = f"board {found} at {exchange.link.address}"
-    board = AnalogBoard(exchange, introduction)
+    board = AnalogBoard(exchange, introduction, name, reopen)
     try:
         board.take_control()
     except CannotOpen:

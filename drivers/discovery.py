@@ -10,10 +10,12 @@ from typing import Final
 
 from data.errors import LabctlError
 from data.values import Geometry, Identity
-from drivers.address import LinkSettings
+from drivers.address import LinkSettings, parse_address
+from drivers.errors import CannotOpen
 from drivers.exchange import Exchange
 from drivers.identify import introduce
 from drivers.link import Deadline, open_link
+from drivers.lock import Holder, InUse, instrument_key
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Candidate:
         identity: the board that answers there, None when there is none.
         geometry: its array, None when there is none.
         reason: why it was rejected, empty for a board.
+        holder: the process of labctl that uses it; it has not been spoken to then.
     """
 
     address: str
@@ -40,6 +43,7 @@ class Candidate:
     identity: Identity | None
     geometry: Geometry | None
     reason: str
+    holder: Holder | None = None
 
     @property
     def is_board(self) -> bool:
@@ -63,10 +67,9 @@ def discover(
         Boards by serial number, then what was rejected by address. A port that does not even let go of the program
         in time is reported as such and closed as soon as it does.
     """
-    places = dict.fromkeys(addresses, "")
-    if serial_ports:
-        places = {**_listed_ports(), **places}
-    probes = [_Probe(address, description, timeout_s) for address, description in places.items()]
+    listed = _listed_ports() if serial_ports else {}
+    places = _distinct((*addresses, *listed))
+    probes = [_Probe(address, listed.get(address, ""), timeout_s) for address in places]
     for probe in probes:
         probe.thread.start()
     deadline = Deadline(8 * timeout_s + SPARE_S)
@@ -89,6 +92,8 @@ class _Probe:
         try:
             with open_link(waiting.address, LinkSettings(open_timeout_s=4 * self._timeout_s)) as link:
                 found = introduce(Exchange(link, timeout_s=self._timeout_s, tries=2), SYNC_TRIES)
+        except InUse as error:
+            self.candidate = Candidate(waiting.address, waiting.description, None, None, str(error), error.holder)
         except LabctlError as error:
             self.candidate = Candidate(waiting.address, waiting.description, None, None, str(error))
         except Exception as error:  # noqa: BLE001 (one odd port must not hide what the others say)
@@ -97,6 +102,18 @@ class _Probe:
         else:
             self.candidate = Candidate(waiting.address, waiting.description, found.identity, found.geometry, "")
         _log.debug("probed %s: %s", waiting.address, self.candidate)
+
+
+def _distinct(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The addresses, without those that lead where another one leads: two probes would only hold up each other."""
+    found: dict[str, str] = {}
+    for address in addresses:
+        try:
+            key = instrument_key(parse_address(address, LinkSettings()))
+        except CannotOpen:
+            key = address  # the probe says what is wrong with it
+        found.setdefault(key, address)
+    return tuple(found.values())
 
 
 def _listed_ports() -> dict[str, str]:

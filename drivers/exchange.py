@@ -18,7 +18,7 @@ from drivers.errors import BoardError, Disconnected, LinkError, LinkTimeout, Pro
 from drivers.link import Deadline, Link
 from drivers.reader import AnswerReader, RawBlock, RawLine
 from drivers.sender import Sender
-from drivers.wire import OVERHEAD, encode_block, encode_line
+from drivers.wire import OVERHEAD, encode_line, encode_message
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -134,10 +134,26 @@ class Exchange:
         return replace(self._counts, bytes_received=self._reader.received)
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
-        """Keep other threads out for several requests that belong together."""
-        with self._lock:
+    def owned(self, wait_s: float | None = None) -> Iterator[None]:
+        """Keep other threads out for several requests that belong together.
+
+        Raises:
+            LinkTimeout: another thread kept this one out for longer than ``wait_s`` seconds.
+        """
+        if not self._lock.acquire(timeout=-1 if wait_s is None else max(0.0, wait_s)):
+            raise LinkTimeout(f"another call has kept it busy for {wait_s:g} s", self.name)
+        try:
             yield
+        finally:
+            self._lock.release()
+
+    def use(self, link: Link) -> None:
+        """Go on over another link to the same board; it is resynchronised before anything else is sent."""
+        with self._lock:
+            self._counts = self.statistics
+            self._link = link
+            self._reader = AnswerReader(link, self._timeout_s, self._counts.bytes_received)
+            self._suspect, self._owed = True, 0
 
     def ask(self, query: str, *, repeatable: bool = True) -> str:
         """The answer to a query, as text.
@@ -223,7 +239,7 @@ class Exchange:
                 answer = self._reader.answer(Deadline(self._timeout_s))
             except (LinkTimeout, ProtocolError):
                 return self._reader.heard()
-            return answer.raw if isinstance(answer, RawLine) else answer.payload
+            return answer.raw if isinstance(answer, RawLine) else bytes(answer.payload)
 
     def _synchronised(self) -> bool:
         word = self._word()
@@ -290,8 +306,8 @@ class Exchange:
 
     def _send_block_once(self, command: str, array: NDArray[np.integer]) -> None:
         sequence = self._next()
-        block, crc = encode_block(array, sequence)
-        self._write(command.encode("ascii") + b" " + block + b"\n")
+        message, crc = encode_message(command, array, sequence)
+        self._write(message)
         done_answer(self._reader.answer(Deadline(self._timeout_s)), Request(command, sequence, self.name, crc))
 
     def _pipeline(self, work: Multiplication, done: int, answered: Callable[[int, NDArray[np.int16]], None]) -> None:
@@ -302,9 +318,9 @@ class Exchange:
         def messages() -> Iterator[bytes]:
             for batch in batches:
                 sequence = self._next()
-                block, crc = encode_block(batch, sequence, work.state)
+                message, crc = encode_message("MULTiply?", batch, sequence, work.state)
                 requests.append(Request("MULTiply?", sequence, self.name, crc))
-                yield b"MULTiply? " + block + b"\n"
+                yield message
 
         def read(index: int) -> None:
             size, shape = work.answer_size(batches[index]), (len(batches[index]), work.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data.values import Geometry, Identity
-from drivers.errors import BoardError, LinkError, LinkTimeout, NotABoard, ProtocolError, shown
+from drivers.errors import BoardError, LinkError, LinkTimeout, NotABoard, ProtocolError, WrongBoard, shown
 from drivers.exchange import SYNC_TRIES, Exchange
 from drivers.wire import VERSION
 
@@ -44,6 +44,27 @@ def introduce(exchange: Exchange, sync_tries: int = SYNC_TRIES) -> Introduction:
         raise NotABoard(
             f"the device at {exchange.name} is no board: it refused {error.command} ({error.text})"
         ) from error
+
+
+def confirm(exchange: Exchange, known: Introduction) -> None:
+    """Make sure that the board that was met before is still the one at the other end.
+
+    Raises:
+        WrongBoard: another board, or the same one with another firmware or array.
+        NotABoard: something that is no board.
+        LinkError: the link broke meanwhile.
+    """
+    found = Introduction(read_identity(exchange), read_geometry(exchange))
+    if found.identity.serial_number != known.identity.serial_number:
+        raise WrongBoard(
+            f"the board at {exchange.link.address} is {found.identity.serial_number} now, it was "
+            f"{known.identity.serial_number}; check the cable"
+        )
+    if found != known:
+        raise WrongBoard(
+            f"{exchange.name} is {found.identity} with {found.geometry} now, it was {known.identity} with "
+            f"{known.geometry}; open it again"
+        )
 
 
 def read_identity(exchange: Exchange) -> Identity:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from data.errors import BadInput, LabctlError
-from data.instrument import Reading, Value
+from data.instrument import Quantity, Reading, Value
 
 
 class Asker(Protocol):
@@ -49,12 +49,14 @@ class Parameter:
     low: float = float("-inf")
     high: float = float("inf")
 
+    @property
+    def quantity(self) -> Quantity:
+        """What the rest of the bench sees of it."""
+        return Quantity(self.name, self.label, self.unit, bool(self.command), self.low, self.high)
+
     def check(self, value: Value) -> None:
         """Raise :class:`BadInput` if this value may not be set."""
-        if not self.command:
-            raise BadInput(f"the {self.label} can only be read")
-        if not isinstance(value, str) and not self.low <= value <= self.high:
-            raise BadInput(f"the {self.label} {value} {self.unit} is outside {self.low:g}..{self.high:g} {self.unit}")
+        self.quantity.check(value)
 
 
 def switch(text: str) -> bool:
@@ -82,16 +84,22 @@ class Parameters:
         self._declared = {parameter.name: parameter for parameter in declared}
         self._seen: dict[str, tuple[Value, float]] = {}
 
+    @property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """What can be read or set, by name."""
+        return {name: parameter.quantity for name, parameter in self._declared.items()}
+
     def get(self, name: str, max_age_s: float = 0.0) -> Value:
         """The value: the one last seen when it is at most ``max_age_s`` seconds old, else asked for.
 
         Raises:
+            BadInput: there is no such parameter.
             LabctlError: the instrument did not answer, or not with a value.
         """
         seen = self._seen.get(name)
         if seen is not None and time.monotonic() - seen[1] <= max_age_s:
             return seen[0]
-        parameter = self._declared[name]
+        parameter = self._parameter(name)
         answer = self._instrument.ask(parameter.query)
         try:
             value = parameter.read(answer)
@@ -106,11 +114,15 @@ class Parameters:
         Raises:
             BadInput: outside the limits, or the parameter can only be read; nothing has been sent.
         """
-        parameter = self._declared[name]
+        parameter = self._parameter(name)
         parameter.check(value)
         self._seen.pop(name, None)
         self._instrument.tell(parameter.command.format(parameter.write(value)))
         self._seen[name] = (value, time.monotonic())
+
+    def check(self, name: str, value: Value) -> None:
+        """Raise :class:`BadInput` if there is no such parameter or this value may not be set."""
+        self._parameter(name).check(value)
 
     def forget(self) -> None:
         """Trust no value seen so far."""
@@ -119,6 +131,11 @@ class Parameters:
     def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
         """Every parameter; one that cannot be read says why."""
         return tuple(self._reading(parameter, max_age_s) for parameter in self._declared.values())
+
+    def _parameter(self, name: str) -> Parameter:
+        if name not in self._declared:
+            raise BadInput(f"there is no {name!r} to read or set; there are {', '.join(self._declared)}")
+        return self._declared[name]
 
     def _reading(self, parameter: Parameter, max_age_s: float) -> Reading:
         try:

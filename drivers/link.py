@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, Self
+from dataclasses import replace
+from typing import Protocol, Self, runtime_checkable
 
 from drivers.address import Address, LinkSettings, parse_address
 from drivers.errors import Disconnected, LinkTimeout
+from drivers.lock import InstrumentLock, hold
 
 _log = logging.getLogger(__name__)
 
@@ -125,12 +127,38 @@ class Link(Protocol):
         ...
 
 
-class StreamLink:
-    """A :class:`Link` over any :class:`Channel`."""
+@runtime_checkable
+class FillingLink(Protocol):
+    """A link that can read straight to where the bytes stay."""
 
-    def __init__(self, address: str, channel: Channel) -> None:
+    def read_into(self, there: memoryview, deadline: Deadline) -> int:
+        """Fill the beginning of ``there``; how many bytes, at least one. Raises as :meth:`Link.read_some`."""
+        ...
+
+
+@runtime_checkable
+class FillingChannel(Protocol):
+    """A channel that can do so."""
+
+    def receive_into(self, there: memoryview, wait_s: float) -> int:
+        """As :meth:`Channel.receive`, into ``there``; how many bytes, 0 when none came."""
+        ...
+
+
+class StreamLink:
+    """A :class:`Link` over any :class:`Channel`.
+
+    Args:
+        address: as the user wrote it.
+        channel: closed with the link.
+        lock: let go of when the link is closed.
+    """
+
+    def __init__(self, address: str, channel: Channel, lock: InstrumentLock | None = None) -> None:
         self._address = address
         self._channel = channel
+        self._lock = lock
+        self._spare = b""
         self._closed = threading.Event()
         self._reading = threading.Lock()
         self._writing = threading.Lock()
@@ -167,11 +195,32 @@ class StreamLink:
     def read_some(self, deadline: Deadline, need: int = 1) -> bytes:
         """At least one byte (see :class:`Link`)."""
         with self._reading:
+            if self._spare:
+                spare, self._spare = self._spare, b""
+                return spare
             while True:
                 with self._translated("read"):
                     chunk = self._channel.receive(need, min(SLICE_S, deadline.left_s))
                 if chunk:
                     return chunk
+                if deadline.passed:
+                    raise LinkTimeout("no answer in time", self._address)
+
+    def read_into(self, there: memoryview, deadline: Deadline) -> int:
+        """Read straight to where the bytes stay (see :class:`FillingLink`)."""
+        channel = self._channel
+        if self._spare or not isinstance(channel, FillingChannel):
+            chunk = self.read_some(deadline, len(there))
+            count = min(len(chunk), len(there))
+            there[:count] = chunk[:count]
+            self._spare = chunk[count:]
+            return count
+        with self._reading:
+            while True:
+                with self._translated("read"):
+                    count = channel.receive_into(there, min(SLICE_S, deadline.left_s))
+                if count:
+                    return count
                 if deadline.passed:
                     raise LinkTimeout("no answer in time", self._address)
 
@@ -191,8 +240,12 @@ class StreamLink:
         with self._closing, self._reading, self._writing:
             if not self._released:
                 self._released = True
-                with self._quiet():
-                    self._channel.close()
+                try:
+                    with self._quiet():
+                        self._channel.close()
+                finally:
+                    if self._lock is not None:
+                        self._lock.release()
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -213,14 +266,28 @@ class StreamLink:
             raise Disconnected(f"the connection is lost: {doing} failed: {error}", self._address) from error
 
 
-def open_link(address: str, settings: LinkSettings | None = None) -> StreamLink:
-    """Open the link at an address (``drivers.address``), with the settings in the address going before ``settings``.
+def open_link(address: str, settings: LinkSettings | None = None, *, within_s: float | None = None) -> StreamLink:
+    """Open the link at an address (``drivers.address``) for this program alone, until it is closed.
+
+    Args:
+        address: where; the settings in it go before ``settings``.
+        settings: settings of the link.
+        within_s: opening may take at most so many seconds, whatever the settings say.
 
     Raises:
-        CannotOpen: malformed address, no such port, busy, out of reach, or a setting that the port refuses.
+        CannotOpen: malformed address, no such port, out of reach, a setting that the port refuses, or in use, with
+            the process that uses it where that is known.
     """
     target = parse_address(address, settings or LinkSettings())
-    return StreamLink(address, _open_channel(target))
+    if within_s is not None:
+        soon = replace(target.settings, open_timeout_s=min(target.settings.open_timeout_s, max(within_s, SLICE_S)))
+        target = replace(target, settings=soon)
+    lock = hold(target)
+    try:
+        return StreamLink(address, _open_channel(target), lock)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _open_channel(target: Address) -> Channel:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from drivers.errors import LinkTimeout, ProtocolError, shown
-from drivers.link import Deadline, Link
+from drivers.link import Deadline, FillingLink, Link
 from drivers.wire import MAX_BLOCK, MAX_LINE, OVERHEAD
 
 _LF: Final = b"\n"
@@ -23,7 +25,7 @@ class RawLine:
 class RawBlock:
     """The payload of a definite-length block, not yet checked."""
 
-    payload: bytes
+    payload: bytes | memoryview
 
 
 class AnswerReader:
@@ -32,13 +34,14 @@ class AnswerReader:
     Args:
         link: where the bytes come from.
         stall_s: longest silence inside an answer, in seconds.
+        received: bytes that have been received before.
     """
 
-    def __init__(self, link: Link, stall_s: float) -> None:
+    def __init__(self, link: Link, stall_s: float, received: int = 0) -> None:
         self._link = link
         self._stall_s = stall_s
         self._buffer = bytearray()
-        self.received = 0
+        self.received = received
 
     @property
     def left_over(self) -> bool:
@@ -128,18 +131,31 @@ class AnswerReader:
         text = bytes(self._buffer[2:start])
         if not text.isdigit() or not OVERHEAD <= int(text) <= limit:
             raise ProtocolError(f"a block says it has {shown(text)} bytes; at most {limit} can be", self._link.address)
-        end = start + int(text)
-        self._fill(end + 1, Deadline(self._stall_s + (end + 1) / self._link.slowest_rate))
-        payload = bytes(memoryview(self._buffer)[start:end])
-        last = self._buffer[end]
+        del self._buffer[:start]
+        payload = self._counted(int(text) + 1)
+        last = payload[-1]
         if last == ord("\r"):
-            self._fill(end + 2, deadline.at_most(self._stall_s))
-            end += 1
-            last = self._buffer[end]
+            self._fill(1, deadline.at_most(self._stall_s))
+            last = self._buffer[0]
+            del self._buffer[:1]
         if last != ord(_LF):
             raise ProtocolError("a block does not end with LF", self._link.address)
-        del self._buffer[: end + 1]
-        return RawBlock(payload)
+        return RawBlock(payload[: int(text)])
+
+    def _counted(self, size: int) -> memoryview:
+        """The next ``size`` bytes, read straight to where they stay."""
+        deadline = Deadline(self._stall_s + size / self._link.slowest_rate)
+        there = np.empty(size, np.uint8).data
+        have = min(len(self._buffer), size)
+        there[:have] = self._buffer[:have]
+        del self._buffer[:have]
+        while have < size:
+            try:
+                have += self._read_into(there[have:], deadline.at_most(self._stall_s))
+            except LinkTimeout as error:
+                self._buffer[:0] = there[:have]
+                raise LinkTimeout(f"only a part of a block came ({have} bytes)", self._link.address) from error
+        return there
 
     def _fill(self, size: int, deadline: Deadline) -> None:
         while len(self._buffer) < size:
@@ -150,6 +166,17 @@ class AnswerReader:
             self._take(deadline.at_most(self._stall_s), need)
         except LinkTimeout as error:
             raise LinkTimeout(f"only a part of {what} came ({len(self._buffer)} bytes)", self._link.address) from error
+
+    def _read_into(self, there: memoryview, deadline: Deadline) -> int:
+        if isinstance(self._link, FillingLink):
+            count = self._link.read_into(there, deadline)
+            self.received += count
+            return count
+        self._take(deadline, len(there))
+        count = min(len(self._buffer), len(there))
+        there[:count] = self._buffer[:count]
+        del self._buffer[:count]
+        return count
 
     def _take(self, deadline: Deadline, need: int) -> None:
         chunk = self._link.read_some(deadline, need)

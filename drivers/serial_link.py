@@ -16,7 +16,7 @@ from serial.tools import list_ports
 
 from drivers.address import Address
 from drivers.errors import CannotOpen, LinkTimeout
-from drivers.link import SLICE_S, Channel
+from drivers.link import SLICE_S, Channel, Deadline
 from drivers.socket_link import SocketChannel, network_problem
 
 CHUNK: Final = 65536
@@ -57,15 +57,34 @@ class DescriptorChannel:
             raise OSError(errno.EIO, "unplugged, or another program reads the same port")
         return chunk
 
+    def receive_into(self, there: memoryview, wait_s: float) -> int:
+        """What comes within ``wait_s`` seconds, until ``there`` is full: a port gives little at a time."""
+        deadline = Deadline(wait_s)
+        count = 0
+        while count < len(there):
+            ready, _, _ = select.select([self._descriptor], [], [], deadline.left_s)
+            if not ready:
+                break
+            try:
+                some = os.readv(self._descriptor, [there[count:]])
+            except BlockingIOError:
+                continue
+            if not some:
+                raise OSError(errno.EIO, "unplugged, or another program reads the same port")
+            count += some
+        return count
+
     def send(self, data: memoryview, wait_s: float) -> int:
-        """What the port takes."""
-        _, ready, _ = select.select([], [self._descriptor], [], wait_s)
-        if not ready:
-            return 0
-        try:
-            return os.write(self._descriptor, data[:CHUNK])
-        except BlockingIOError:
-            return 0
+        """What the port takes within ``wait_s`` seconds."""
+        deadline = Deadline(wait_s)
+        count = 0
+        while count < len(data):
+            _, ready, _ = select.select([], [self._descriptor], [], deadline.left_s)
+            if not ready:
+                break
+            with contextlib.suppress(BlockingIOError):
+                count += os.write(self._descriptor, data[count : count + CHUNK])
+        return count
 
     def close(self) -> None:
         """Let go of the port without waiting for bytes that nobody takes."""

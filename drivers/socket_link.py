@@ -39,6 +39,19 @@ class SocketChannel:
             raise ConnectionResetError("the other end has hung up")
         return chunk
 
+    def receive_into(self, there: memoryview, wait_s: float) -> int:
+        """What is there, or comes; a hang-up is an error."""
+        ready, _, _ = select.select([self._socket], [], [], wait_s)
+        if not ready:
+            return 0
+        try:
+            count = self._socket.recv_into(there)
+        except BlockingIOError:
+            return 0
+        if not count:
+            raise ConnectionResetError("the other end has hung up")
+        return count
+
     def send(self, data: memoryview, wait_s: float) -> int:
         """What the socket takes."""
         _, ready, _ = select.select([], [self._socket], [], wait_s)

@@ -83,14 +83,27 @@ def decode_line(raw: bytes) -> Line:
 
 def encode_block(array: NDArray[np.integer], sequence: int, state: int = 0, echo: int = 0) -> tuple[bytes, int]:
     """A definite-length block (without LF) and its CRC-32, for an array of two dimensions."""
+    parts, crc = _block_parts(array, sequence, state, echo)
+    return b"".join(parts), crc
+
+
+def encode_message(command: str, array: NDArray[np.integer], sequence: int, state: int = 0) -> tuple[bytes, int]:
+    """A whole command that carries a block, with its LF, and the block's CRC-32; the array is copied once."""
+    parts, crc = _block_parts(array, sequence, state, 0)
+    return b"".join((command.encode("ascii"), b" ", *parts, b"\n")), crc
+
+
+def _block_parts(
+    array: NDArray[np.integer], sequence: int, state: int, echo: int
+) -> tuple[tuple[bytes, bytes, memoryview, bytes], int]:
     little = array.dtype.newbyteorder("<")
     if little not in _CODES or array.ndim != 2:
         raise WireError(f"an array of {array.dtype} with {array.ndim} dimensions cannot travel in a block")
     header = _HEADER.pack(MAGIC, VERSION, _CODES[little], sequence, state, echo, *array.shape)
-    body = header + np.ascontiguousarray(array, dtype=little).tobytes()
-    crc = zlib.crc32(body)
-    length = str(len(body) + 4)
-    return f"#{len(length)}{length}".encode("ascii") + body + struct.pack("<I", crc), crc
+    data = np.ascontiguousarray(array, dtype=little).reshape(-1).view(np.uint8).data
+    crc = zlib.crc32(data, zlib.crc32(header))
+    length = str(len(data) + OVERHEAD)
+    return (f"#{len(length)}{length}".encode("ascii"), header, data, struct.pack("<I", crc)), crc
 
 
 def decode_payload(payload: bytes | bytearray | memoryview) -> Block:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections import deque
-
 from drivers.emulator.channel import Channel
 from drivers.emulator.commands import Session
-from drivers.emulator.faults import Delivery, FaultInjector
+from drivers.emulator.faults import FaultInjector
+from drivers.emulator.outbox import Outbox
 from drivers.emulator.receiver import Receiver, Request
+from drivers.faults import Delivery
 
 PATIENCE_S = 0.5
 """How long an unfinished line or block is kept without a further byte (``PROTOCOL.md``, section 2)."""
@@ -25,12 +23,7 @@ class Connection:
         self._faults = faults
         self._receiver = Receiver()
         self._heard = now
-        self._queue: deque[tuple[float, bytes]] = deque()
-        self._late: list[tuple[float, int, bytes]] = []
-        self._numbers = itertools.count()
-        self._line_free = now
-        self._view = memoryview(b"")
-        self._hang_up = False
+        self._outbox = Outbox(now)
         self._listening = True
         self.waiting_requests = 0
         self.closed = False
@@ -38,13 +31,13 @@ class Connection:
     @property
     def wants_input(self) -> bool:
         """Whether more requests may come in: not while answers pile up that nobody reads."""
-        queued = sum(len(data) for _, data in self._queue)
-        return not self._hang_up and self.waiting_requests < MOST_REQUESTS and queued < MOST_BYTES
+        outbox = self._outbox
+        return not outbox.ending and self.waiting_requests < MOST_REQUESTS and outbox.queued < MOST_BYTES
 
     def wanted(self) -> tuple[bool, bool]:
         """Whether to wait for bytes that come, and for room for bytes that go, in the next turn."""
         self._listening = self.wants_input
-        return self._listening, len(self._view) > 0
+        return self._listening, self._outbox.stuck
 
     def take_in(self, now: float) -> list[Request] | None:
         """Requests completed by the bytes that have come; None when the client is gone."""
@@ -68,38 +61,13 @@ class Connection:
 
     def post(self, delivery: Delivery, now: float) -> None:
         """Send an answer in the way that the faults make of it."""
-        if delivery.late_s:
-            data = b"".join(data for _, data in delivery.pieces)
-            heapq.heappush(self._late, (now + delivery.late_s, next(self._numbers), data))
-        else:
-            self._enqueue(delivery.pieces, now)
-        self._hang_up |= delivery.hang_up
-
-    def _enqueue(self, pieces: tuple[tuple[float, bytes], ...], now: float) -> None:
-        for wait, data in pieces:
-            self._line_free = max(self._line_free, now) + wait
-            if data:
-                self._queue.append((self._line_free, data))
+        self._outbox.post(delivery, now)
 
     def give_out(self, now: float) -> bool:
         """Write what is due and fits; false when the connection has to end."""
-        while self._late and self._late[0][0] <= now:
-            self._enqueue(((0.0, heapq.heappop(self._late)[2]),), now)
-        while self._view or (self._queue and self._queue[0][0] <= now):
-            if not self._view:
-                self._view = memoryview(self._queue.popleft()[1])
-            written = self.channel.write(self._view)
-            if written is None:
-                return False
-            self._view = self._view[written:]
-            if not written:
-                break
-        return bool(self._view or self._queue) or not self._hang_up
+        return self._outbox.give_out(self.channel, now)
 
     def next_time(self) -> float:
         """When something is due next that no selector tells."""
-        times = [self._queue[0][0]] if self._queue and not self._view else []
-        times += [self._late[0][0]] if self._late else []
-        if not self._receiver.idle and self.wants_input:
-            times.append(self._heard + PATIENCE_S)
-        return min(times, default=float("inf"))
+        waiting = not self._receiver.idle and self.wants_input
+        return min(self._outbox.next_time(), self._heard + PATIENCE_S if waiting else float("inf"))

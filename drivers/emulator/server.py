@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import selectors
-import signal
 import socket
 import threading
 import time
@@ -27,6 +26,7 @@ from drivers.emulator.faults import FaultInjector
 from drivers.emulator.options import Options
 from drivers.emulator.receiver import Request
 from drivers.emulator.strengths import parse_strengths
+from drivers.signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from drivers.emulator.terminal import Terminal
@@ -204,7 +204,7 @@ def serve(options: Options, announce: Callable[[str], None]) -> None:
         stack.callback(board.close)
         board.warm_up()
         server = Server(board, faults, listener, terminal)
-        stack.enter_context(_stopped_by_signals(server))
+        stack.enter_context(stopped_by_signals(server.stop))
         if options.until_stdin_closes:
             threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
         announce(
@@ -230,21 +230,6 @@ def _terminal() -> Iterator[Terminal]:
         yield terminal
     finally:
         terminal.dispose()
-
-
-@contextmanager
-def _stopped_by_signals(server: Server) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the server; only the main thread can listen to signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = (signal.SIGINT, signal.SIGTERM)
-    before = {name: signal.signal(name, lambda *_: server.stop()) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def _stop_at_end_of_input(server: Server) -> None:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, benchmark_commands, file_commands, kill_commands, model_commands, study_commands
+from labctl.cli import (
+    bench_commands,
+    benchmark_commands,
+    file_commands,
+    kill_commands,
+    model_commands,
+    selftest_commands,
+    study_commands,
+)
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -20,8 +28,6 @@ app = typer.Typer(
 )
 board = typer.Typer(help="The board at the end of the link.", rich_markup_mode=None)
 app.add_typer(board, name="board")
-selftest = typer.Typer(help="labctl puts itself to the test on this computer.", rich_markup_mode=None)
-app.add_typer(selftest, name="selftest")
 
 
 @app.callback(invoke_without_command=True)
@@ -43,15 +49,17 @@ def labctl(
 
 app.command("demo")(model_commands.demo)
 board.command("emulate")(bench_commands.emulate)
+board.command("proxy")(bench_commands.proxy)
 app.command("discover")(bench_commands.discover)
 app.command("sweep")(bench_commands.sweep)
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
 app.command("compare")(model_commands.compare)
 app.add_typer(study_commands.study, name="study")
+app.add_typer(selftest_commands.selftest, name="selftest")
+selftest_commands.selftest.command("kills")(kill_commands.kills)
 app.command("report")(file_commands.report)
 app.command("export")(file_commands.export)
 app.command("runs")(file_commands.runs)
 app.command("bench")(benchmark_commands.bench)
-selftest.command("kills")(kill_commands.kills)
 app.command("gui")(bench_commands.gui)

@@ -1,4 +1,4 @@
-"""Commands that talk to the board: ``board emulate``, ``discover``, ``sweep``, ``gui``."""
+"""Commands that talk to the board: ``board emulate``, ``board proxy``, ``discover``, ``sweep``, ``gui``."""
 
 from __future__ import annotations
 
@@ -36,6 +36,31 @@ def emulate(
         seed=seed, tcp=tcp, serial=serial, faults=tuple(fault or ()), physics=tuple(physics or ())
     )
     emulator.serve(options, say)
+
+
+def proxy(
+    server: Annotated[str, typer.Argument(help="Address of the board or instrument to lead to.")],
+    tcp: Annotated[
+        str | None,
+        typer.Option("--tcp", help="Listen at HOST:PORT; port 0 takes a free one. The default, on loopback."),
+    ] = None,
+    serial: Annotated[
+        Path | None, typer.Option("--serial", help="Put a serial line at this path, which must be free.")
+    ] = None,
+    other: Annotated[str, typer.Option("--other", help="Address that `other-board` leads to.")] = "",
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", help="Misbehave: KIND[:KEY=VALUE...]; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all draws.")] = 0,
+) -> None:
+    """Stand between a program and a board, and misbehave.
+
+    Prints one JSON line with the addresses for clients, and serves until stopped.
+    """
+    from drivers.proxy import ProxyOptions, serve
+
+    listening = tcp or ("127.0.0.1:0" if serial is None else None)
+    serve(ProxyOptions(server, other, listening, serial, tuple(fault or ()), seed), say)
 
 
 def discover(

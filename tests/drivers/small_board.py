@@ -40,7 +40,6 @@ class SmallBoard:
             "GEOMETRY?": f"{rows},{columns},31,63,-128,127,8",
             "TEMPERATURE?": "25.5",
             "SUPPLY:VOLTAGE?": "1.2",
-            "SUPPLY:STATE?": "1",
         }
         self.reset()
 
@@ -101,6 +100,10 @@ class SmallBoard:
             return self.replies[head]
         if head == "SYSTEM:SYNC?":
             return argument
+        if head == "SYSTEM:STATE?":
+            return f"{self.state():08X}"
+        if head == "SUPPLY:STATE?":
+            return str(int(self.supply))
         if head == "*RST":
             self.reset()
         elif head == "SYSTEM:SAFE":

@@ -139,7 +139,7 @@ def test_a_board_that_forgot_its_state_is_set_again(
     small.order = small.order[::-1].copy()
     small.schedule = "8,1,1,0,0"
     np.testing.assert_array_equal(board.multiply(VECTORS, PLAIN), product(VECTORS))
-    assert "setting schedule and weights again" in caplog.text
+    assert "schedule and weights have been set again" in caplog.text
 
 
 def test_a_board_that_never_takes_the_state_is_an_error(board: AnalogBoard, small: SmallBoard) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from data.errors import BadInput
-from drivers.emulator.faults import KINDS, Delivery, Fault, FaultInjector, parse_fault
+from drivers.emulator.faults import INWARD, FaultInjector
+from drivers.faults import KINDS, Delivery, Fault, parse_fault
 
 ANSWER = bytes(range(40, 90)) + b"\n"
 
@@ -15,15 +16,15 @@ def data_of(delivery: Delivery) -> bytes:
 
 
 def test_a_specification_is_read() -> None:
-    assert parse_fault("flip:p=0.25:after=3:count=2:side=in") == Fault("flip", "in", 0.25, 3, 2.0)
-    assert parse_fault("late").ms == 3000
-    assert parse_fault("delay:ms=12.5").ms == 12.5
-    assert all(parse_fault(kind).kind == kind for kind in KINDS)
+    assert parse_fault("flip:p=0.25:after=3:count=2:side=in", INWARD) == Fault("flip", "in", 0.25, 3, 2.0)
+    assert parse_fault("late", INWARD).ms == 3000
+    assert parse_fault("delay:ms=12.5", INWARD).ms == 12.5
+    assert all(parse_fault(kind, INWARD).kind == kind for kind in KINDS)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(BadInput) as caught:
-        parse_fault("flop:p=2:after=-1:colour=red:side=up")
+        parse_fault("flop:p=2:after=-1:colour=red:side=up", INWARD)
     sentence = str(caught.value)
     for part in ("flop", "p is '2'", "after is '-1'", "colour=red", "side is 'up'"):
         assert part in sentence
@@ -33,7 +34,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize("spec", ["repeat:side=in", "flip:ms=3", "drop:p=nan", "delay:ms=-1", "cut:count=1.5", ""])
 def test_settings_that_do_not_go_together_are_refused(spec: str) -> None:
     with pytest.raises(BadInput, match="--fault"):
-        parse_fault(spec)
+        parse_fault(spec, INWARD)
 
 
 def test_no_fault_leaves_answers_alone() -> None:

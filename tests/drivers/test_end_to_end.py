@@ -119,7 +119,7 @@ FAULTS = (
 def test_a_misbehaving_line_costs_time_and_nothing_else(way: str, caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.ERROR),
-        start(Options(seed=3, physics=EXACT, faults=FAULTS, **BOTH)) as emulated,
+        start(Options(seed=6, physics=EXACT, faults=FAULTS, **BOTH)) as emulated,
         open_board(WAYS[way](emulated), timeout_s=0.2) as board,
     ):
         check_exact(board, 15)

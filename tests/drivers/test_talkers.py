@@ -15,7 +15,7 @@ import pytest
 from data.errors import BadInput
 from data.values import Schedule
 from drivers import board_on, exchange, open_board
-from drivers.wire import encode_block
+from drivers.wire import encode_message
 from tests.drivers.links import BoardLink
 from tests.drivers.small_board import SmallBoard
 
@@ -48,7 +48,7 @@ def test_a_device_that_talks_without_pause_is_left_in_time(flooder: str) -> None
 def test_an_answer_before_its_request_is_never_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     def slowly(*arguments: Any) -> tuple[bytes, int]:
         time.sleep(0.05)  # the sender is held up, so that the stray line is read first
-        return encode_block(*arguments)
+        return encode_message(*arguments)
 
     link = BoardLink(SmallBoard().feed)
     weights = np.arange(12, dtype=np.int8).reshape(4, 3)
@@ -57,7 +57,7 @@ def test_an_answer_before_its_request_is_never_believed(monkeypatch: pytest.Monk
     with board_on(link, timeout_s=0.5) as board:
         board.program(weights)
         board.multiply(vectors, Schedule())  # schedule and weights are set from here on
-        monkeypatch.setattr(exchange, "encode_block", slowly)
+        monkeypatch.setattr(exchange, "encode_message", slowly)
         link._incoming += b"stray\n"
         assert np.array_equal(board.multiply(vectors, Schedule()), expected)
         assert board.statistics.repeats >= 1
