@@ -123,11 +123,16 @@ def open_resource(target: Address) -> Channel:
         raise _resource_problem(target, error) from error
 
 
+def library_name(target: Address) -> str:
+    """The library of an address as pyvisa wants it: ``@py``, or ``FILE@sim`` for instruments simulated by a file."""
+    return f"@{target.library}" if target.library and "@" not in target.library else target.library
+
+
 def open_session(target: Address) -> Any:
     """The pyvisa resource of an address, opened and configured."""
     settings = target.settings
     try:
-        manager = pyvisa.ResourceManager(f"@{target.library}" if target.library else "")
+        manager = pyvisa.ResourceManager(library_name(target))
         resource: Any = manager.open_resource(
             target.target,
             access_mode=constants.AccessModes.exclusive_lock

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, benchmark_commands, file_commands, model_commands, study_commands
+from labctl.cli import (
+    bench_commands,
+    benchmark_commands,
+    doctor_commands,
+    file_commands,
+    instrument_commands,
+    model_commands,
+    study_commands,
+)
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -42,6 +50,8 @@ def labctl(
 app.command("demo")(model_commands.demo)
 board.command("emulate")(bench_commands.emulate)
 app.command("discover")(bench_commands.discover)
+app.add_typer(instrument_commands.instruments, name="instruments")
+app.command("doctor")(doctor_commands.doctor)
 app.command("sweep")(bench_commands.sweep)
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
