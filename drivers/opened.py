@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -116,6 +116,18 @@ class OpenInstrument:
             except (BadInput, Refused):
                 self._applied, self._made_safe = before, was_safe
                 raise
+
+    def change(self, work: Callable[[], None]) -> None:
+        """Do something that its driver can do besides setting quantities; values last seen are forgotten.
+
+        Raises:
+            LabctlError: it is closed, or whatever the work raises.
+        """
+        with self._lock:
+            self._check_open()
+            self._seen.clear()
+            self._made_safe, self._touched = False, True
+            work()
 
     def snapshot(self, max_age_s: float = 0.0) -> tuple[Reading, ...]:
         """Every quantity; one that cannot be read says why, and a lost link is not waited for again and again."""

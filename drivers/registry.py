@@ -27,6 +27,7 @@ OURS: Final = {
     "scpi-supply": "drivers.scpi_instruments:SUPPLY",
     "scpi-meter": "drivers.scpi_instruments:METER",
     "espec-chamber": "drivers.espec:CHAMBER",
+    "lucidac": "drivers.lucidac.computer:DRIVER",
 }
 """Our own drivers by name; each is loaded when it is used."""
 
