@@ -3,8 +3,12 @@
 Plain text carries no sequence numbers: after a timeout nothing tells a late answer from the next one. So the link is
 *suspect* then, and is made sure of before it is used again: a number drawn at random is written into a register and
 asked for, twice, and everything that comes before it is thrown away. IEEE 488.2 (10.10, 10.11) gives every instrument
-such a register, the event status enable (``*ESE``). An instrument without one is asked who it is, and its answer
-must be the last thing that comes before the line is silent for a whole timeout.
+such a register, the event status enable (``*ESE``). An instrument without one is asked who it is, until as many answers
+have come as questions were asked, the last of them the last thing before the line is silent for a whole timeout; where
+one of those answers was lost, only a new connection helps.
+
+What this rests on is that an instrument answers in the order in which it was asked. An answer that comes twice, the
+second time after the next question was sent, cannot be told from that question's own.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ SILENCE_S: Final = 0.03
 SYNC_TRIES: Final = 2
 LONGEST: Final = 65536
 """Bytes of the longest answer that is believed."""
+HOPELESS: Final = 1 << 30
+"""Identity answers owed by an instrument of which it is no longer known how many it owes."""
 MOST_ERRORS: Final = 32
 """Entries of an error queue that are read before the queue is taken for broken."""
 
@@ -92,6 +98,7 @@ class Conversation:
         self._buffer = b""
         self._identity = ""
         self._suspect = False
+        self._who_owed = 0
 
     @property
     def link(self) -> Link:
@@ -147,8 +154,14 @@ class Conversation:
             raise
 
     def _asked(self, query: str) -> str:
+        if self._buffer:
+            raise ProtocolError(f"it sent {shown(self._buffer)} without being asked", self.name)
         self._write(query)
+        if query == self._dialect.identity:
+            self._who_owed += 1
         answer = self._line(Deadline(self._timeout_s))
+        if query == self._dialect.identity:
+            self._who_owed -= 1
         if self._dialect.refused and re.fullmatch(self._dialect.refused, answer):
             raise Refused(answer, self.name, query)
         return answer
@@ -188,14 +201,15 @@ class Conversation:
             return
         self._suspect = True
         for attempt in range(SYNC_TRIES):
-            self._buffer = b""
-            self._link.discard(SILENCE_S if attempt == 0 else self._timeout_s, Deadline(2 * self._timeout_s))
+            if self._dialect.register:
+                self._buffer = b""
+                self._link.discard(SILENCE_S if attempt == 0 else self._timeout_s, Deadline(2 * self._timeout_s))
             if self._synchronised():
                 self._buffer, self._suspect = b"", False
                 if attempt or self._identity:
                     self._empty_errors("while the link was out of step")
                 return
-        raise LinkTimeout(f"no answer to {SYNC_TRIES} attempts at resynchronising", self.name)
+        raise LinkTimeout(f"no believable answer to {SYNC_TRIES} attempts at resynchronising", self.name)
 
     def _poll(self) -> None:
         """Notice what came without being asked for."""
@@ -233,12 +247,17 @@ class Conversation:
 
     def _by_identity(self) -> bool:
         self._write(self._dialect.identity)
+        self._who_owed += 1
         last = ""
         while True:
             try:
                 last = self._line(Deadline(self._timeout_s))
             except LinkTimeout:
-                return bool(last) and last == (self._identity or last) and not self._buffer
+                self._buffer = b""
+                return bool(last) and last == self._identity and self._who_owed == 0
+            self._who_owed -= last == self._identity
+            if self._who_owed < 0:
+                self._who_owed = HOPELESS  # an answer came twice: counting them tells nothing any more
 
     def _write(self, message: str) -> None:
         data = (message + self._dialect.ending).encode("latin-1", "replace")
