@@ -14,7 +14,7 @@ from data.values import Identity
 from drivers.address import LinkSettings, parse_address
 from drivers.backend import SIMULATED, Connected, InstrumentSettings, QuantitySettings
 from drivers.conversation import Conversation, Dialect
-from drivers.errors import CannotOpen, LinkError, ProtocolError, shown
+from drivers.errors import CannotOpen, Disconnected, LinkError, ProtocolError, shown
 from drivers.instrument import Parameter
 from drivers.link import open_link
 
@@ -171,7 +171,7 @@ class DeclaredBackend:
 
     def _conversation(self, command: str) -> Conversation:
         if self._talk is None:
-            raise LinkError("it is not connected", self._settings.name, command)
+            raise Disconnected("it is not connected", self._settings.name, command)
         return self._talk
 
 

@@ -189,6 +189,13 @@ def scalar(found: object) -> Value:
     raise ValueError(f"{type(found).__name__} {str(found)[:60]!r} is not one number, switch or text")
 
 
+def native(value: Value) -> bool | int | float | str:
+    """A value as foreign drivers take it: some write whole numbers with formats that refuse a float."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
 def value_of(found: object, quantity: Quantity, instrument: str) -> Value:
     """A value that fits the quantity it belongs to.
 

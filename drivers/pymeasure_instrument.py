@@ -26,6 +26,7 @@ from drivers.foreign import (
     Package,
     Resource,
     make_safe,
+    native,
     one_line,
     own_options,
     read_back,
@@ -105,7 +106,9 @@ class PymeasureBackend:
                     f"{self._kind.__name__} cannot be made at {settings.address}: {one_line(error)}"
                 ) from error
         try:
-            problems = [problem for path in self._attributes.values() if (problem := self._missing(path))]
+            steps = [step.removesuffix("()") if isinstance(step, str) else step[0] for step in settings.safe]
+            paths = dict.fromkeys([*self._attributes.values(), *steps])
+            problems = [problem for path in paths if (problem := self._missing(path))]
             if problems:
                 raise Problems(f"instrument {settings.name}", problems)
             self._guard.fresh()
@@ -191,7 +194,7 @@ class PymeasureBackend:
         with self._exchange(name):
             owner, attribute = self._owner(path)
             try:
-                setattr(owner, attribute, value)
+                setattr(owner, attribute, native(value))
             except (ValueError, TypeError, AttributeError) as error:
                 raise BadInput(
                     f"{self._settings.name}: PyMeasure does not set {path} to {value!r}: {one_line(error)}"

@@ -24,6 +24,7 @@ from drivers.foreign import (
     Guard,
     Package,
     make_safe,
+    native,
     one_line,
     own_options,
     read_back,
@@ -84,6 +85,7 @@ class QcodesBackend:
         self._idn: dict[str, str | None] = {}
         self._parameters: dict[str, Any] = {}
         self._quantities: dict[str, Quantity] = {}
+        self._safe_parameters: dict[str, Any] = {}
         self._guard = Guard(settings.name, QCODES.title, self._recover)
 
     def connect(self) -> Connected:
@@ -169,6 +171,7 @@ class QcodesBackend:
             if item.settable and not parameter.settable:
                 problems.append(f"{item.name} can only be read")
             self._quantities[item.name] = quantity_of(item, default)
+        self._safe_parameters = {s[0]: self._parameter(s[0], problems) for s in settings.safe if isinstance(s, tuple)}
         problems += safe_problems(settings, tuple(self._quantities.values()))
         if problems:
             raise Problems(f"instrument {settings.name}", problems)
@@ -196,11 +199,7 @@ class QcodesBackend:
 
     def _step(self, step: SafeStep) -> None:
         if isinstance(step, tuple):
-            problems: list[str] = []
-            parameter = self._parameter(step[0], problems)
-            if problems:
-                raise BadInput(f"the safe state of {self._settings.name}: {problems[0]}")
-            self._assign(step[0], parameter, step[1])
+            self._assign(step[0], self._safe_parameters[step[0]], step[1])
             return
         with self._exchange(step):
             owner = self._instrument
@@ -209,14 +208,15 @@ class QcodesBackend:
             owner()
 
     def _assign(self, name: str, parameter: Any, value: Value) -> None:
+        given = native(value)
         try:
-            parameter.validate(value)
+            parameter.validate(given)
         except (TypeError, ValueError, KeyError) as error:
             raise BadInput(
                 f"{self._settings.name}: QCoDeS does not set {name} to {value!r}: {one_line(error)}"
             ) from error
         with self._exchange(name):
-            parameter.set(value)
+            parameter.set(given)
 
     def _exchange(self, command: str) -> AbstractContextManager[None]:
         if self._instrument is None:
