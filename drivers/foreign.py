@@ -80,6 +80,13 @@ class Resource:
         """Whether pyvisa-sim stands in for it."""
         return self.library.endswith("@sim")
 
+    def check(self) -> None:
+        """Raise :class:`CannotOpen` if it is simulated by a file that does not have it."""
+        if self.simulated:
+            from drivers.simulation import check_simulated  # here: pyvisa is not loaded before it is needed
+
+            check_simulated(self.library, self.name)
+
 
 def resource_of(settings: InstrumentSettings) -> Resource:
     """The VISA resource of an address; serial ports and sockets are reached through pyvisa-py.

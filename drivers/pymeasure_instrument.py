@@ -98,6 +98,7 @@ class PymeasureBackend:
     def connect(self) -> Connected:
         """Make the PyMeasure instrument, look its properties up and ask who it is."""
         settings = self._settings
+        self._resource.check()
         with warnings_logged(settings.name), translated(settings.name, "open", "PyMeasure"):
             try:
                 self._instrument = self._kind(self._resource.name, **self._arguments())

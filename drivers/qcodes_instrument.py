@@ -149,6 +149,7 @@ class QcodesBackend:
         if self._settings.address == SIMULATED:
             return {}, True
         resource = resource_of(self._settings)
+        resource.check()
         place: dict[str, object] = {"address": resource.name, "timeout": self._settings.timeout_s}
         if resource.library:
             place["visalib"] = resource.library
