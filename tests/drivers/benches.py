@@ -9,6 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyvisa
+
+import drivers.simulated
 from data.instrument import Value
 from drivers.backend import InstrumentSettings, QuantitySettings
 from drivers.lucidac import linear_system
@@ -47,6 +50,13 @@ class Case:
     @property
     def missing(self) -> bool:
         return bool(self.package) and importlib.util.find_spec(self.package) is None
+
+
+def simulations() -> list[object]:
+    """The libraries behind simulated instruments; these keep their state for as long as somebody holds them."""
+    ours = Path(drivers.simulated.__path__[0])
+    files = [*ours.glob("*.yaml"), HERE / "instruments.yaml", HOW_TO / "attenuator.yaml"]
+    return [pyvisa.ResourceManager(f"{file}@sim").visalib for file in files]
 
 
 def plain(settings: InstrumentSettings) -> Callable[[], AbstractContextManager[Callable[[], OpenInstrument]]]:

@@ -13,9 +13,16 @@ from drivers.errors import Disconnected, LinkError, LinkTimeout, ProtocolError
 from drivers.opened import OpenInstrument
 from drivers.registry import OURS
 
-from .benches import CASES, Case
+from .benches import CASES, Case, simulations
 
 Opener = Callable[[], OpenInstrument]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept() -> Iterator[None]:
+    held = simulations()
+    yield
+    held.clear()
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
