@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from data.errors import BadInput, Problems
 from data.instrument import Instrument
 from data.runfile import read_metadata
+from drivers.registry import find_driver
 from labctl.bench import BenchConfig, open_bench, read_config
 from labctl.cli import run
 from labctl.instruments import Instruments
@@ -58,6 +61,16 @@ def test_closing_the_bench_makes_every_instrument_safe(instruments: Instruments)
     with Instruments(read_config(BENCH).instruments) as again:
         assert again["supply"].get("output") is False
         assert again["chamber"].get("mode") == "STANDBY"
+
+
+def test_the_examples_of_the_documentation_fit_their_drivers(tmp_path: Path) -> None:
+    text = (HOW_TO / "add-an-instrument.md").read_text(encoding="utf-8")
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n|^\n)+", text, re.MULTILINE)]
+    tables = "\n".join(block for block in blocks if block.strip().startswith("[instruments."))
+    config = BenchConfig.read(bench_file(tmp_path, tables))
+    assert list(config.instruments) == ["supply", "psu", "attenuator"]
+    for name, item in config.instruments.items():
+        find_driver(item.driver).backend(item.settings(name))
 
 
 def test_names_are_checked(instruments: Instruments) -> None:
