@@ -1,4 +1,4 @@
-"""Commands for the instruments around the board: ``instruments list | drivers | read | set | safe | watch``."""
+"""Commands for the instruments around the board: ``instruments list``, ``discover``, ``read``, ``set`` and others."""
 
 from __future__ import annotations
 
@@ -63,6 +63,34 @@ def list_drivers(as_json: AsJson = False) -> None:
         emit({"drivers": found})
         return
     table("Drivers", ["driver", "note"], [[str(item["driver"]), str(item["note"])] for item in found])
+
+
+@instruments.command("discover")
+def discover(
+    addresses: Annotated[list[str] | None, typer.Argument(help="Addresses to ask besides the VISA resources.")] = None,
+    visa: Annotated[
+        list[str] | None,
+        typer.Option("--visa", help="VISA library: py, FILE@sim, or `vendor` for the installed one; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask VISA resources and addresses who they are.
+
+    Sends *IDN? and nothing else. `labctl discover` looks for boards, on serial ports too.
+    """
+    from drivers.finding import find_instruments, list_resources
+
+    wanted = list(addresses or ())
+    for library in visa or ["py"]:
+        wanted += list_resources("" if library == "vendor" else library)
+    found = find_instruments(wanted)
+    if as_json:
+        emit({"instruments": found})
+        return
+    if not found:
+        say("VISA lists nothing; give the address of an instrument, e.g. tcp://10.0.0.9:5025.")
+        return
+    table("Instruments", ["address", "identity"], [[item.address, item.identity or item.reason] for item in found])
 
 
 @instruments.command("read")
