@@ -11,12 +11,12 @@ from pathlib import Path
 from data.errors import Problems
 from data.instrument import Quantity, Value
 from data.values import Identity
-from drivers.address import LinkSettings, parse_address
+from drivers.address import Address, LinkSettings, parse_address
 from drivers.backend import SIMULATED, Connected, InstrumentSettings, QuantitySettings
 from drivers.conversation import Conversation, Dialect
 from drivers.errors import CannotOpen, Disconnected, LinkError, ProtocolError, shown
 from drivers.instrument import Parameter
-from drivers.link import open_link
+from drivers.link import Link, open_link
 
 
 def scpi_identity(answer: str) -> Identity:
@@ -106,7 +106,7 @@ class DeclaredBackend:
         declaration, settings = self._declaration, self._settings
         address = declaration.address(settings)
         target = parse_address(address, declaration.serial_line)
-        link = open_link(address, declaration.serial_line)
+        link: Link = _open(target, declaration)
         try:
             talk = Conversation(
                 link,
@@ -173,6 +173,15 @@ class DeclaredBackend:
         if self._talk is None:
             raise Disconnected("it is not connected", self._settings.name, command)
         return self._talk
+
+
+def _open(target: Address, declaration: Declaration) -> Link:
+    if target.kind == "visa":
+        from drivers.message_link import marks_messages, open_message_link  # only VISA needs pyvisa
+
+        if marks_messages(target):
+            return open_message_link(target, declaration.dialect.answer_ending.encode())
+    return open_link(target.text, declaration.serial_line)
 
 
 def _misfit(wanted: QuantitySettings, known: Mapping[str, Parameter]) -> str:

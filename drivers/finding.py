@@ -62,7 +62,7 @@ def list_resources(library: str = "py") -> tuple[str, ...]:
         return ()
     except (pyvisa.Error, OSError, ValueError) as error:
         raise LabctlError(f"the VISA library {library or 'of this computer'} cannot be used: {error}") from error
-    return tuple(prefix + name for name in found if not name.startswith("ASRL") or library.endswith("@sim"))
+    return tuple(prefix + name for name in found if _is_asked(name) or library.endswith("@sim"))
 
 
 def find_instruments(addresses: Iterable[str], timeout_s: float = 1.0) -> tuple[Found, ...]:
@@ -82,6 +82,10 @@ def find_instruments(addresses: Iterable[str], timeout_s: float = 1.0) -> tuple[
     for probe in probes:
         probe.thread.join(deadline.left_s)
     return tuple(probe.found for probe in probes)
+
+
+def _is_asked(name: str) -> bool:
+    return name.endswith(("::INSTR", "::SOCKET")) and not name.startswith("ASRL")
 
 
 class _Probe:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyvisa_sim.highlevel import SimVisaLibrary
 
 from data.computer import AnalogComputer
 from data.errors import BadInput, Problems
@@ -24,7 +25,7 @@ from drivers.instrument import exact, number, zero_one
 from drivers.opened import OpenInstrument, open_instrument
 from drivers.registry import connect, driver_names, find_driver
 
-from .benches import CHAMBER, CUSTOM, HOW_TO, SUPPLY, Q
+from .benches import CHAMBER, CUSTOM, HOW_TO, MAKERS, SUPPLY, Q
 from .links import BoardLink
 from .small_board import SmallBoard
 
@@ -77,6 +78,53 @@ def test_what_a_simulated_instrument_refuses() -> None:
             supply.set("voltage", 20)
         supply.set("voltage", 1.25)
         assert supply.get("voltage") == 1.25
+
+
+def on_a_bus(timeout_s: float = 0.3) -> InstrumentSettings:
+    """The simulated Keithley on GPIB, as the bench file declares it."""
+    return InstrumentSettings(
+        "meter",
+        "custom",
+        f"{MAKERS}:GPIB0::16::INSTR",
+        timeout_s=timeout_s,
+        quantities=(
+            Q("voltage", query=":READ?", unit="V"),
+            Q("integration", query=":SENS:VOLT:NPLC?", command=":SENS:VOLT:NPLC {}", unit="1", low=0, high=20),
+            Q("list", query=":TEST:LIST?", kind="text"),
+            Q("nothing", query=":NOTHING?"),
+        ),
+        safe=(":SENS:VOLT:NPLC 1",),
+        options={"ending": "\r\n", "errors": "SYST:ERR?"},
+    )
+
+
+def test_an_instrument_on_a_bus_is_read_in_whole_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    real = SimVisaLibrary.read
+
+    def counted(library: SimVisaLibrary, session: int, count: int) -> tuple[bytes, int]:
+        reads.append(count)
+        return real(library, session, count)
+
+    with connect(on_a_bus()) as meter:
+        monkeypatch.setattr(SimVisaLibrary, "read", counted)
+        assert (meter.get("voltage"), meter.get("list")) == (1.2345, "1,2,3")
+        assert len(reads) == 2
+        meter.set("integration", 5.0)
+        assert meter.get("integration") == 5
+        with pytest.raises(Refused, match=r"it refused :SENS:VOLT:NPLC 15.0: Undefined header \(-113\)"):
+            meter.set("integration", 15.0)
+        with pytest.raises(LinkTimeout, match=r"meter: no answer in time \(command :NOTHING\?\)"):
+            meter.get("nothing")
+        assert meter.get("voltage") == 1.2345
+
+
+def test_the_mark_on_the_bus_ends_an_answer() -> None:
+    options = {"errors": "", "register": []}
+    quantities = (Q("voltage", query="V?", unit="V"),)
+    settings = replace(on_a_bus(), address=f"{MAKERS}:GPIB0::5::INSTR", quantities=quantities, safe=(), options=options)
+    with connect(settings) as terse:
+        assert terse.get("voltage") == 2.5
 
 
 @pytest.mark.parametrize(

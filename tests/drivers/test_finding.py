@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,16 +12,20 @@ from data.errors import LabctlError
 from drivers.finding import find_instruments, list_resources
 from labctl.cli import run
 
-from .benches import HERE, MAKERS
+from .benches import HERE
 from .servers import Peer, answering, silent, tcp_server
 
-FILE = f"{HERE / 'instruments.yaml'}@sim"
+
+@pytest.fixture
+def library(tmp_path: Path) -> str:
+    """A copy: simulated instruments keep what was sent to them, for as long as anybody holds their file."""
+    return f"{shutil.copy(HERE / 'instruments.yaml', tmp_path / 'copy.yaml')}@sim"
 
 
-def test_resources_of_a_library() -> None:
-    found = list_resources(FILE)
-    assert f"{MAKERS}:GPIB0::16::INSTR" in found
-    assert len(found) == 3
+def test_resources_of_a_library(library: str) -> None:
+    found = list_resources(library)
+    assert f"visa@{library}:GPIB0::16::INSTR" in found
+    assert len(found) == 4
     with pytest.raises(LabctlError, match="the VISA library nobody cannot be used"):
         list_resources("nobody")
 
@@ -46,11 +52,12 @@ def test_who_is_there() -> None:
     assert sent == [b"*IDN?\n"]
 
 
-def test_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["instruments", "discover", "--visa", FILE, "--json"]) == 0
+def test_command(library: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["instruments", "discover", "--visa", library, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["instruments"]
     assert {item["address"].rpartition("@sim:")[2] for item in found} == {
         "GPIB0::16::INSTR",
         "GPIB0::1::INSTR",
+        "GPIB0::5::INSTR",
         "TCPIP0::192.0.2.7::inst0::INSTR",
     }
