@@ -17,6 +17,7 @@ import logging
 import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -154,6 +155,7 @@ class Conversation:
             raise
 
     def _asked(self, query: str) -> str:
+        self._poll()
         if self._buffer:
             raise ProtocolError(f"it sent {shown(self._buffer)} without being asked", self.name)
         self._write(query)
@@ -195,29 +197,33 @@ class Conversation:
                 _log.warning("%s reported %s: %s", self.name, when, text)
 
     def _recover(self) -> None:
-        if not self._suspect and self._streams:
+        if not self._suspect:
             self._poll()
-        if not self._suspect and not self._buffer:
-            return
+            if not self._buffer:
+                return
+            _log.warning("%s sent %s without being asked; resynchronising", self.name, shown(self._buffer))
         self._suspect = True
         for attempt in range(SYNC_TRIES):
             if self._dialect.register:
                 self._buffer = b""
                 self._link.discard(SILENCE_S if attempt == 0 else self._timeout_s, Deadline(2 * self._timeout_s))
             if self._synchronised():
-                self._buffer, self._suspect = b"", False
+                self._buffer = b""
+                self._poll()
+                if self._buffer:  # one of the answers came twice, and perhaps not for the last time
+                    continue
+                self._suspect = False
                 if attempt or self._identity:
                     self._empty_errors("while the link was out of step")
                 return
-        raise LinkTimeout(f"no believable answer to {SYNC_TRIES} attempts at resynchronising", self.name)
+        asked = self._dialect.register[1] if self._dialect.register else self._dialect.identity
+        raise LinkTimeout(f"no believable answer to {asked}, by which the link is made sure of", self.name)
 
     def _poll(self) -> None:
         """Notice what came without being asked for."""
-        try:
-            self._buffer += self._link.read_some(Deadline(0.0))
-        except LinkTimeout:
-            return
-        _log.warning("%s sent %s without being asked; resynchronising", self.name, shown(self._buffer))
+        if self._streams:
+            with suppress(LinkTimeout):
+                self._buffer += self._link.read_some(Deadline(0.0))
 
     def _synchronised(self) -> bool:
         try:
