@@ -174,6 +174,17 @@ def test_commands_are_confirmed_by_the_error_queue() -> None:
     assert device.register == 0
 
 
+def test_an_entry_of_the_error_queue_that_comes_twice_is_not_two_entries() -> None:
+    faults: list[str] = []
+    device = Device(SCPI)
+    talk = Conversation(FaultyLink(device, lambda: faults.pop() if faults else ""), SCPI, timeout_s=0.05, name="device")
+    talk.begin()
+    faults.append("twice")
+    with pytest.raises(ProtocolError, match="without being asked"):
+        talk.tell("JUMP")
+    assert talk.ask("Q7?") == "7"
+
+
 def test_commands_are_confirmed_by_their_answers() -> None:
     device, talk = opened(PLAIN)
     talk.tell("SET 5")
