@@ -68,7 +68,7 @@ class InstrumentSettings:
     driver: str
     address: str = SIMULATED
     serial_number: str | None = None
-    timeout_s: float = 5.0
+    timeout_s: float = 2.0
     quantities: tuple[QuantitySettings, ...] = ()
     safe: tuple[SafeStep, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)

@@ -203,17 +203,18 @@ class Conversation:
                 return
             _log.warning("%s sent %s without being asked; resynchronising", self.name, shown(self._buffer))
         self._suspect = True
-        for attempt in range(SYNC_TRIES):
+        known = bool(self._identity)
+        for _ in range(SYNC_TRIES):
             if self._dialect.register:
                 self._buffer = b""
-                self._link.discard(SILENCE_S if attempt == 0 else self._timeout_s, Deadline(2 * self._timeout_s))
+                self._link.discard(SILENCE_S, Deadline(self._timeout_s))
             if self._synchronised():
                 self._buffer = b""
                 self._poll()
                 if self._buffer:  # one of the answers came twice, and perhaps not for the last time
                     continue
                 self._suspect = False
-                if attempt or self._identity:
+                if known:
                     self._empty_errors("while the link was out of step")
                 return
         asked = self._dialect.register[1] if self._dialect.register else self._dialect.identity
@@ -238,7 +239,7 @@ class Conversation:
         second = self._draw()
         while second == first:
             second = self._draw()
-        deadline = Deadline(2 * self._timeout_s)
+        deadline = Deadline(self._timeout_s)
         self._write(command.format(first))
         self._write(query)
         while _whole(self._line(deadline)) != first:

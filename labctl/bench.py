@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
-from labctl.instruments import InstrumentConfig, InstrumentName, Instruments, Section
+from labctl.instruments import InstrumentConfig, InstrumentName, Instruments
+from labctl.instruments import Section as _Section
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
@@ -31,7 +32,7 @@ EMULATED = "emulated"
 """The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
 
 
-class ScheduleConfig(Section):
+class ScheduleConfig(_Section):
     """``[schedule]``: how vectors are sent, unless a command says otherwise."""
 
     spacing_ns: Annotated[int, Field(ge=1, le=100_000)] = 40
@@ -45,7 +46,7 @@ class ScheduleConfig(Section):
         return Schedule(**self.model_dump())
 
 
-class EmulatorConfig(Section):
+class EmulatorConfig(_Section):
     """``[board.emulator]``: the board that is emulated when the address is ``emulated``."""
 
     seed: Annotated[int, Field(ge=0, le=999_999)] = 1
@@ -54,7 +55,7 @@ class EmulatorConfig(Section):
     faults: tuple[str, ...] = ()
 
 
-class BoardConfig(Section):
+class BoardConfig(_Section):
     """``[board]``: where the board is and which one it must be."""
 
     address: Annotated[str, Field(min_length=1)] = EMULATED
@@ -63,7 +64,7 @@ class BoardConfig(Section):
     emulator: EmulatorConfig = EmulatorConfig()
 
 
-class BenchConfig(Section):
+class BenchConfig(_Section):
     """Everything ``bench.toml`` may say; each setting has a default."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "bench"

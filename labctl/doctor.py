@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -198,6 +199,10 @@ def _visa() -> Iterator[Check]:
     from pyvisa.ctwrapper.highlevel import IVIVisaLibrary
 
     yield Check("VISA, pyvisa-py", "ok", f"{_version('PyVISA-py')}: write visa@py:RESOURCE")
+    for bus, module, package in (("USB", "usb", "PyUSB"), ("GPIB", "gpib", "gpib-ctypes")):
+        there = find_spec(module) is not None or find_spec(package.replace("-", "_").lower()) is not None
+        found = "there" if there else f"not through pyvisa-py; `pip install {package}` brings it"
+        yield Check(f"VISA, {bus}", "ok", found)
     paths = [str(path) for path in IVIVisaLibrary.get_library_paths()]
     if paths:
         yield Check("VISA, vendor's", "ok", f"{', '.join(paths)}: write visa:RESOURCE")

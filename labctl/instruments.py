@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from data.errors import BadInput, LabctlError
 from data.instrument import Reading
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-InstrumentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+RESERVED = ("board", "schedule")
+"""What a plan calls other things than instruments of the bench file."""
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"{name} is what plans call the bench's own {name}; choose another name")
+    return name
+
+
+QuantityName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+InstrumentName = Annotated[QuantityName, AfterValidator(_not_reserved)]
 _SIM_FILE = re.compile(r"(visa@)([^:]+)(@sim:.*)", re.IGNORECASE)
 
 Scalar = bool | float | str
@@ -54,8 +65,8 @@ class InstrumentConfig(Section):
     driver: Annotated[str, Field(min_length=1)]
     address: Annotated[str, Field(min_length=1)] = "simulated"
     serial_number: str | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
-    quantities: dict[InstrumentName, QuantityConfig] = Field(default_factory=dict)
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 2.0
+    quantities: dict[QuantityName, QuantityConfig] = Field(default_factory=dict)
     safe: tuple[str | dict[str, Scalar], ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
 

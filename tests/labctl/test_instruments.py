@@ -123,6 +123,8 @@ def test_mistakes_of_the_bench_file_are_listed_at_once(tmp_path: Path) -> None:
     text = """
         [instruments."two words"]
         driver = "scpi-meter"
+        [instruments.board]
+        driver = "scpi-meter"
         [instruments.a]
         adress = "x"
         [instruments.b]
@@ -133,7 +135,14 @@ def test_mistakes_of_the_bench_file_are_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(Problems) as caught:
         BenchConfig.read(bench_file(tmp_path, text))
     said = str(caught.value)
-    for part in ("two words", "a.driver", "a.adress", "b.timeout_s", "b.quantities.voltage.unit"):
+    for part in (
+        "two words",
+        "choose another name",
+        "a.driver",
+        "a.adress",
+        "b.timeout_s",
+        "b.quantities.voltage.unit",
+    ):
         assert part in said
 
 
