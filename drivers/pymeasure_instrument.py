@@ -18,8 +18,9 @@ from data.errors import BadInput, Problems
 from data.instrument import Quantity, Value
 from data.values import Identity
 from drivers.backend import Connected, InstrumentSettings, SafeStep
+from drivers.conversation import MOST_ERRORS
 from drivers.declared import quantity_of, scpi_identity
-from drivers.errors import CannotOpen, Disconnected, LinkError, Refused
+from drivers.errors import CannotOpen, Disconnected, LinkError, ProtocolError, Refused
 from drivers.foreign import (
     READ_BACK,
     Guard,
@@ -101,7 +102,7 @@ class PymeasureBackend:
         self._resource.check()
         with warnings_logged(settings.name), translated(settings.name, "open", "PyMeasure"):
             try:
-                self._instrument = self._kind(self._resource.name, **self._arguments())
+                self._instrument = self._made(self._arguments())
             except (TypeError, ValueError) as error:
                 raise CannotOpen(
                     f"{self._kind.__name__} cannot be made at {settings.address}: {one_line(error)}"
@@ -157,6 +158,15 @@ class PymeasureBackend:
     def _checks_errors(self) -> bool:
         return self._scpi and self._settings.options.get(CHECK_ERRORS, True) is True
 
+    def _made(self, arguments: dict[str, object]) -> Any:
+        """The instrument; a class that sets a timeout of its own keeps it."""
+        try:
+            return self._kind(self._resource.name, **arguments)
+        except TypeError as error:
+            if "multiple values" not in str(error) or "'timeout'" not in str(error):
+                raise
+            return self._kind(self._resource.name, **{k: v for k, v in arguments.items() if k != "timeout"})
+
     def _arguments(self) -> dict[str, object]:
         """What goes to the constructor besides the resource; settings of the link only where it hands them on."""
         given = {name: value for name, value in self._settings.options.items() if name not in OURS}
@@ -176,10 +186,13 @@ class PymeasureBackend:
         plain = Identity(self._kind.__module__.split(".")[-2], self._kind.__name__, "", "")
         if not self._scpi:
             return plain
-        with self._exchange("id"):
-            text = self._idn = str(self._instrument.id)
         try:
-            return scpi_identity(text)
+            with self._exchange("id"):
+                self._idn = str(self._instrument.id)
+            return scpi_identity(self._idn)
+        except ProtocolError as error:  # the class inherits `id`, and its instrument has none that it could read
+            _log.warning("%s is taken without an identity: %s", self._settings.name, error)
+            return plain
         except ValueError:
             return plain
 
@@ -196,6 +209,8 @@ class PymeasureBackend:
             owner, attribute = self._owner(path)
             try:
                 setattr(owner, attribute, native(value))
+            except UnicodeDecodeError:
+                raise  # of an answer: something has been sent
             except (ValueError, TypeError, AttributeError) as error:
                 raise BadInput(
                     f"{self._settings.name}: PyMeasure does not set {path} to {value!r}: {one_line(error)}"
@@ -206,7 +221,28 @@ class PymeasureBackend:
 
     def _errors(self, command: str) -> list[str]:
         with translated(self._settings.name, command, "PyMeasure"):
-            return [" ".join(str(part).strip() for part in entry) for entry in self._instrument.check_errors()]
+            try:
+                entries = self._queue() if self._has_queue else self._instrument.check_errors() or ()
+            except NotImplementedError:
+                return []  # the class inherits it, and says that its instrument cannot do it
+            return [_entry(entry) for entry in entries]
+
+    @property
+    def _has_queue(self) -> bool:
+        """Whether the class asks for its errors as SCPI has it."""
+        from pymeasure.instruments import SCPIMixin
+
+        return getattr(type(self._instrument), "check_errors", None) is SCPIMixin.check_errors
+
+    def _queue(self) -> list[object]:
+        """As PyMeasure does it, but not for ever."""
+        found: list[object] = []
+        while len(found) < MOST_ERRORS:
+            entry = self._instrument.next_error
+            if int(entry[0]) == 0:
+                return found
+            found.append(entry)
+        raise ProtocolError(f"the error queue does not end after {MOST_ERRORS} entries", self._settings.name)
 
     def _owner(self, path: str) -> tuple[Any, str]:
         *parents, attribute = path.split(".")
@@ -218,12 +254,13 @@ class PymeasureBackend:
     def _missing(self, path: str) -> str:
         """Why a property cannot be used; looking it up asks the instrument nothing."""
         owner: Any = self._instrument
-        for part in path.split("."):
+        *parents, last = path.split(".")
+        for depth, part in enumerate([*parents, last]):
             if inspect.getattr_static(owner, part, None) is None and part not in dir(owner):
                 near = difflib.get_close_matches(part, dir(owner), 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 return f"{type(owner).__name__} of PyMeasure has no {part}{hint}"
-            if part != path.rpartition(".")[2]:
+            if depth < len(parents):
                 owner = getattr(owner, part)
         return ""
 
@@ -248,3 +285,10 @@ class PymeasureBackend:
 
     def _is_known(self) -> bool:
         return str(self._instrument.id) == self._idn
+
+
+def _entry(entry: object) -> str:
+    """One entry of an error queue: PyMeasure gives code and text as a list, or a text."""
+    if isinstance(entry, list | tuple):
+        return " ".join(f"{part:g}" if isinstance(part, float) else str(part).strip() for part in entry)
+    return str(entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,10 @@ from data.computer import AnalogComputer
 from data.errors import BadInput, Problems
 from data.instrument import Quantity, Value
 from data.values import Identity, Schedule
-from drivers import registry
 from drivers.backend import Connected, InstrumentSettings, QuantitySettings
 from drivers.board import board_on
 from drivers.computing import BoardComputer, VectorTask
-from drivers.declared import scpi_identity
+from drivers.declared import DeclaredBackend, scpi_identity
 from drivers.errors import CannotOpen, Disconnected, LinkTimeout, Refused, WrongInstrument
 from drivers.instrument import exact, number, zero_one
 from drivers.opened import OpenInstrument, open_instrument
@@ -170,39 +168,35 @@ def test_names_of_drivers() -> None:
     assert {"scpi-supply", "lucidac", "custom"} <= set(driver_names())
 
 
-class Entry:
-    """An entry point of another package."""
+THEIRS = """
+from drivers.declared import Declaration
+from drivers.instrument import Parameter
+DRIVER = Declaration("chamber", (Parameter("temperature", "temperature", "degC", "TEMP?"),), ())
+ODD = 7
+"""
+ENTRY_POINTS = """
+[labctl.instruments]
+theirs = theirs_of_another_package:DRIVER
+broken = theirs_of_another_package:NOTHING
+odd = theirs_of_another_package:ODD
+"""
 
-    def __init__(self, name: str, value: object) -> None:
-        self.name, self.value = name, "package:driver"
-        self._value = value
 
-    def load(self) -> object:
-        if isinstance(self._value, Exception):
-            raise self._value
-        return self._value
-
-
-def test_drivers_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [
-        Entry("theirs", find_driver("espec-chamber")),
-        Entry("broken", ImportError("no module named theirs")),
-        Entry("odd", 7),
-    ]
-
-    def entry_points(*, group: str, name: str | None = None) -> list[Entry]:
-        assert group == "labctl.instruments"
-        return [entry for entry in entries if name in (None, entry.name)]
-
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+def test_drivers_of_other_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package as pip would have installed it."""
+    (tmp_path / "theirs_of_another_package.py").write_text(THEIRS)
+    information = tmp_path / "theirs_of_another_package-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs-of-another-package\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(tmp_path)
     assert {"theirs", "broken", "odd"} <= set(driver_names())
-    with connect(replace(CHAMBER, driver="theirs")) as chamber:
-        assert chamber.get("temperature") == 23.4
-    with pytest.raises(BadInput, match="the driver broken of package:driver cannot be loaded: no module"):
+    backend = find_driver("theirs").backend(InstrumentSettings("x", "theirs", "tcp://nowhere:1"))
+    assert isinstance(backend, DeclaredBackend)
+    with pytest.raises(BadInput, match="the driver broken of theirs_of_another_package:NOTHING cannot be loaded"):
         find_driver("broken")
     with pytest.raises(BadInput, match="the driver odd is no driver"):
         find_driver("odd")
-    assert importlib.metadata.entry_points is not entry_points
 
 
 def test_identities() -> None:

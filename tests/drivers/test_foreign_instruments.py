@@ -42,7 +42,7 @@ def test_validators_of_pymeasure_still_have_their_say(supply: OpenInstrument) ->
 
 
 def test_what_the_instrument_refuses_is_said(supply: OpenInstrument) -> None:
-    with pytest.raises(Refused, match=r"psu: it refused ch_1.voltage_setpoint = 5: -222.0 .*Data out of range"):
+    with pytest.raises(Refused, match=r"psu: it refused ch_1.voltage_setpoint = 5: -222 .*Data out of range"):
         supply.set("setting", 5)
 
 
@@ -129,6 +129,33 @@ class LateMeter(SCPIMixin, Instrument):  # type: ignore[misc]
 
     def __init__(self, adapter: str, name: str = "late meter", **kwargs: object) -> None:
         super().__init__(adapter, name, read_termination="\n", write_termination="\n", **kwargs)
+
+
+class OddMeter(SCPIMixin, Instrument):  # type: ignore[misc]
+    """Sets its own timeout, has no error queue, and reads its identity wrongly: PyMeasure has classes like that."""
+
+    two = Instrument.measurement("TWO?", """Get 2.""")
+
+    def __init__(self, adapter: str, name: str = "odd meter", **kwargs: object) -> None:
+        ends = {"read_termination": "\n", "write_termination": "\n"}
+        super().__init__(adapter, name, timeout=1234, **ends, **kwargs)
+
+    @property
+    def id(self) -> str:
+        raise TypeError("nothing that can be read")
+
+    def check_errors(self) -> list[str]:
+        raise NotImplementedError
+
+
+def test_classes_that_inherit_what_their_instruments_cannot_do() -> None:
+    with tcp_server(late([])) as address:
+        path = f"pymeasure:{OddMeter.__module__}.OddMeter"
+        settings = InstrumentSettings("odd", path, f"tcp://{address}", quantities=(Q("two"),))
+        with connect(settings) as meter:
+            assert meter.identity.model == "OddMeter"
+            assert meter.get("two") == 2
+            assert meter._backend._instrument.adapter.connection.timeout == 1234  # type: ignore[attr-defined]
 
 
 def late(delays: list[float]) -> Callable[[Peer], None]:
