@@ -41,6 +41,8 @@ class Quantity:
             raise BadInput(f"the {self.label} can only be read")
         if self.choices and value not in self.choices:
             raise BadInput(f"the {self.label} cannot be {value!r}; choose from {', '.join(map(str, self.choices))}")
+        if self.unit and isinstance(value, str | bool):
+            raise BadInput(f"the {self.label} is a number in {self.unit}, not {value!r}")
         # A NaN fails this comparison too.
         if not isinstance(value, str) and not self.low <= value <= self.high:
             raise BadInput(f"the {self.label} {value} {self.unit} is outside {self.low:g}..{self.high:g} {self.unit}")

@@ -102,7 +102,8 @@ class Identity:
 
     def __str__(self) -> str:
         mark = " (SIMULATED)" if self.simulated else ""
-        return f"{self.model} {self.serial_number}, firmware {self.firmware}{mark}"
+        firmware = f", firmware {self.firmware}" if self.firmware else ""
+        return " ".join(part for part in (self.model, self.serial_number) if part) + firmware + mark
 
 
 def check_weights(weights: NDArray[np.generic], geometry: Geometry) -> Weights:

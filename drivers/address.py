@@ -10,6 +10,7 @@ address                                  what it is
 ``rfc2217://host:port``                  a serial port behind an RFC 2217 server, through pyserial
 ``visa:RESOURCE``                        a resource of the VISA library installed on this computer
 ``visa@py:RESOURCE``                     a resource of the VISA library named after the ``@`` (``py``: pyvisa-py)
+``visa@FILE@sim:RESOURCE``               an instrument simulated by pyvisa-sim from its file
 =======================================  ==================================================================
 """
 

@@ -63,6 +63,22 @@ class BoardError(LabctlError):
         super().__init__(f"{instrument}: the board refused {command}: {text} ({code})")
 
 
+class Refused(LabctlError):
+    """An instrument understood a command, or did not, and refused it.
+
+    Attributes:
+        text: the instrument's own words.
+        instrument: its name.
+        command: what was refused.
+    """
+
+    def __init__(self, text: str, instrument: str, command: str) -> None:
+        self.text = text
+        self.instrument = instrument
+        self.command = command
+        super().__init__(f"{instrument}: it refused {command}: {text}")
+
+
 class CannotOpen(BadInput):
     """An address that is malformed, absent, busy or out of reach."""
 
@@ -73,6 +89,10 @@ class NotABoard(BadInput):
 
 class WrongBoard(BadInput):
     """A board answers, but not the one that was asked for."""
+
+
+class WrongInstrument(BadInput):
+    """An instrument answers, but not the one that was asked for."""
 
 
 def shown(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Parameter:
         write: the text of a value for ``command``.
         low: smallest value that may be set.
         high: largest value that may be set.
+        choices: the only values that may be set; empty where the limits say it all.
     """
 
     name: str
@@ -48,15 +50,24 @@ class Parameter:
     write: Callable[[Value], str] = str
     low: float = float("-inf")
     high: float = float("inf")
+    choices: tuple[Value, ...] = ()
 
     @property
     def quantity(self) -> Quantity:
         """What the rest of the bench sees of it."""
-        return Quantity(self.name, self.label, self.unit, bool(self.command), self.low, self.high)
+        return Quantity(self.name, self.label, self.unit, bool(self.command), self.low, self.high, self.choices)
 
     def check(self, value: Value) -> None:
         """Raise :class:`BadInput` if this value may not be set."""
         self.quantity.check(value)
+
+    def value(self, answer: str) -> Value:
+        """The value in an answer.
+
+        Raises:
+            ValueError: the answer holds none.
+        """
+        return self.read(answer)
 
 
 def switch(text: str) -> bool:
@@ -64,6 +75,33 @@ def switch(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError(f"{text!r} is neither 0 nor 1")
     return text == "1"
+
+
+def zero_one(value: Value) -> str:
+    """The text of a switch, as a number: every SCPI instrument takes it (SCPI-1999, volume 1, 7.3)."""
+    return "1" if value else "0"
+
+
+SCPI_INFINITY: Final = 9.9e37
+"""What a SCPI instrument answers for infinity; one hundredth of that more stands for "not a number"
+(SCPI-1999, volume 1, 7.2.1.4 and 7.2.1.5)."""
+
+
+def number(text: str) -> float:
+    """The value of a parameter that is a finite number.
+
+    Raises:
+        ValueError: no number, or the number that stands for an overload or for no value at all.
+    """
+    value = float(text)
+    if not math.isfinite(value) or abs(value) >= SCPI_INFINITY:
+        raise ValueError(f"{text.strip()} stands for an overload, or for no value")
+    return value
+
+
+def exact(value: Value) -> str:
+    """The text of a number that reads back as the same number."""
+    return repr(float(value))
 
 
 def on_off(value: Value) -> str:

@@ -20,6 +20,7 @@ from drivers.address import Address
 from drivers.errors import CannotOpen, LinkTimeout
 from drivers.link import Channel
 from drivers.serial_link import BITS_A_BYTE, FAILURES, port_channel
+from drivers.simulation import check_simulated, is_simulated
 from drivers.socket_link import SLOWEST_RATE, SocketChannel
 
 _log = logging.getLogger(__name__)
@@ -123,11 +124,18 @@ def open_resource(target: Address) -> Channel:
         raise _resource_problem(target, error) from error
 
 
+def library_name(target: Address) -> str:
+    """The library of an address as pyvisa wants it: ``@py``, or ``FILE@sim`` for instruments simulated by a file."""
+    return f"@{target.library}" if target.library and "@" not in target.library else target.library
+
+
 def open_session(target: Address) -> Any:
     """The pyvisa resource of an address, opened and configured."""
     settings = target.settings
+    if is_simulated(library_name(target)):
+        check_simulated(library_name(target), target.target)
     try:
-        manager = pyvisa.ResourceManager(f"@{target.library}" if target.library else "")
+        manager = pyvisa.ResourceManager(library_name(target))
         resource: Any = manager.open_resource(
             target.target,
             access_mode=constants.AccessModes.exclusive_lock

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
+from labctl.instruments import InstrumentConfig, InstrumentName, Instruments
+from labctl.instruments import Section as _Section
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
@@ -28,10 +30,6 @@ LONGEST = 40
 
 EMULATED = "emulated"
 """The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ScheduleConfig(_Section):
@@ -74,6 +72,7 @@ class BenchConfig(_Section):
     discover: tuple[str, ...] = ()
     board: BoardConfig = BoardConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    instruments: dict[InstrumentName, InstrumentConfig] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> BenchConfig:
@@ -93,7 +92,8 @@ class BenchConfig(_Section):
             config = cls.model_validate(content)
         except ValidationError as error:
             raise Problems(f"the bench file {path}", [_sentence(item) for item in error.errors()]) from error
-        return config.model_copy(update={"runs": path.parent / config.runs})
+        instruments = {name: item.relative_to(path.parent) for name, item in config.instruments.items()}
+        return config.model_copy(update={"runs": path.parent / config.runs, "instruments": instruments})
 
 
 def _sentence(item: object) -> str:
@@ -116,16 +116,18 @@ class Bench:
         board: the connected board.
         runs: folder of the run files.
         schedule: the working schedule.
+        instruments: the other instruments by name; each is connected when it is first asked for.
     """
 
     config: BenchConfig
     board: AnalogBoard
     runs: Path
     schedule: Schedule
+    instruments: Instruments
     _resources: ExitStack
 
     def close(self) -> None:
-        """Board to its safe state, link closed, emulated board stopped; may be called again."""
+        """Board and instruments to their safe states, links closed, emulated board stopped; may be called again."""
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -183,7 +185,8 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
         )
         schedule = config.schedule.value()
         schedule.check(board.geometry)
-        return Bench(config, board, config.runs, schedule, resources)
+        instruments = resources.enter_context(Instruments(config.instruments))
+        return Bench(config, board, config.runs, schedule, instruments, resources)
     except BaseException:
         resources.close()
         raise

@@ -180,9 +180,18 @@ def bench_metadata(bench: Bench, kind: str, **known: object) -> RunMetadata:
         simulated=board.identity.simulated,
         identity=board.identity,
         geometry=board.geometry,
-        snapshot=json.dumps({"bench": bench.config.name, "board": [asdict(item) for item in board.snapshot()]}),
+        snapshot=json.dumps(bench_snapshot(bench)),
         **known,
     )
+
+
+def bench_snapshot(bench: Bench) -> dict[str, object]:
+    """The board and every instrument, as plain values; what cannot be read says why."""
+    return {
+        "bench": bench.config.name,
+        "board": [asdict(item) for item in bench.board.snapshot()],
+        "instruments": [asdict(item) for item in bench.instruments.snapshot()],
+    }
 
 
 def _outline(plan: SweepPlan) -> dict[str, object]:

@@ -9,7 +9,9 @@ import typer
 from labctl.cli import (
     bench_commands,
     benchmark_commands,
+    doctor_commands,
     file_commands,
+    instrument_commands,
     kill_commands,
     model_commands,
     selftest_commands,
@@ -51,6 +53,8 @@ app.command("demo")(model_commands.demo)
 board.command("emulate")(bench_commands.emulate)
 board.command("proxy")(bench_commands.proxy)
 app.command("discover")(bench_commands.discover)
+app.add_typer(instrument_commands.instruments, name="instruments")
+app.command("doctor")(doctor_commands.doctor)
 app.command("sweep")(bench_commands.sweep)
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
