@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,8 @@ import numpy as np
 
 from data.errors import BadInput
 from data.instrument import Value
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z][A-Za-z0-9_-]*")
 
 MOST_VALUES = 1_000_000
 """Values that one axis may take."""
@@ -210,7 +213,8 @@ def number(value: Value) -> float:
 
 
 def _floats(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, ...]:
-    return tuple(values.tolist())
+    # Twelve digits: a step of 0.1 gives 0.3 and not 0.30000000000000004, a ratio of 2 gives 32, a whole number.
+    return tuple(float(f"{value:.12g}") for value in values.tolist())
 
 
 def _sort(value: Value) -> type:
@@ -218,7 +222,7 @@ def _sort(value: Value) -> type:
 
 
 def _problems(name: str, points: int, settle_s: float, **ends: float) -> Iterator[str]:
-    if name.count(".") != 1 or not all(part.isidentifier() for part in name.split(".")):
+    if not _NAME.fullmatch(name):
         yield f"axis {name!r}: name what it sets as INSTRUMENT.QUANTITY, e.g. supply.voltage, or schedule.spacing_ns"
     if not 1 <= points <= MOST_VALUES:
         yield f"axis {name}: it has {points} values; 1 to {MOST_VALUES} are possible"

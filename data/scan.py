@@ -192,6 +192,8 @@ class ScanPlan:
         """What makes no sense about the plan itself, whatever the bench; a sentence each."""
         wrong = [problem for leg in self.axes for problem in leg.problems()]
         yield from wrong
+        if not self.axes:
+            yield "it has no axes"
         targets = self.targets
         for name in dict.fromkeys(name for name in targets if targets.count(name) > 1):
             yield f"{name} is set by more than one axis"
@@ -287,7 +289,10 @@ def _refused(name: str, quantity: Quantity, values: tuple[Value, ...], geometry:
 
 def _unknown(what: str, name: str, known: Mapping[str, Quantity]) -> str:
     instrument = name.partition(".")[0]
-    near = [item for item in known if item.startswith(f"{instrument}.")] or sorted(
-        {item.partition(".")[0] for item in known}
+    near = [item for item in known if item.startswith(f"{instrument}.")]
+    if near:
+        return f"{what} {name}: {instrument} has {', '.join(near)}"
+    others = sorted({item.partition(".")[0] for item in known})
+    return f"{what} {name}: there is no {instrument} on this bench, " + (
+        f"only {', '.join(others)}" if others else "and no other instrument"
     )
-    return f"{what} {name}: there is none on this bench; there is {', '.join(near) or 'no instrument'}"

@@ -6,6 +6,7 @@ A bench is described in ``bench.toml``; without one it is an emulated board in a
 from __future__ import annotations
 
 import logging
+import math
 import tomllib
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -13,10 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
+from labctl.interlock import Interlock
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
@@ -66,6 +68,28 @@ class BoardConfig(_Section):
     emulator: EmulatorConfig = EmulatorConfig()
 
 
+class InterlockConfig(_Section):
+    """``[interlocks.NAME]``: what must hold while a scan runs."""
+
+    quantity: str
+    low: float = -math.inf
+    high: float = math.inf
+    hysteresis: float = 0.0
+    action: Literal["pause", "abort"] = "pause"
+    every_s: float = 5.0
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        problems = [problem.partition(": ")[2] for problem in self.value("it").problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def value(self, name: str) -> Interlock:
+        """The interlock."""
+        return Interlock(name, **self.model_dump())
+
+
 class BenchConfig(_Section):
     """Everything ``bench.toml`` may say; each setting has a default."""
 
@@ -74,6 +98,7 @@ class BenchConfig(_Section):
     discover: tuple[str, ...] = ()
     board: BoardConfig = BoardConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    interlocks: dict[str, InterlockConfig] = Field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> BenchConfig:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli import bench_commands, benchmark_commands, file_commands, model_commands, study_commands
+from labctl.cli import (
+    bench_commands,
+    benchmark_commands,
+    file_commands,
+    model_commands,
+    queue_commands,
+    scan_commands,
+    study_commands,
+)
 from labctl.cli.console import set_up_logging
 
 app = typer.Typer(
@@ -43,6 +51,8 @@ app.command("demo")(model_commands.demo)
 board.command("emulate")(bench_commands.emulate)
 app.command("discover")(bench_commands.discover)
 app.command("sweep")(bench_commands.sweep)
+app.command("scan")(scan_commands.scan)
+app.add_typer(queue_commands.queue, name="queue")
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
 app.command("compare")(model_commands.compare)

@@ -2,10 +2,11 @@
 
 from labctl.engine.engine import Engine, Requirement
 from labctl.engine.events import Ended, Event, Mailbox, Message, Progress, Rows, StateChanged
-from labctl.engine.interlocks import Interlock, Watch
+from labctl.engine.interlocks import Watch
 from labctl.engine.states import TRANSITIONS, Limits, NotNow, Outcome, Overdue, State, Status, UnsafeState, Waiting
 from labctl.engine.sweeping import BATCH_VECTORS, SweepWork, run_plan
 from labctl.engine.work import Action, Call, HasSafeState, Saved, Wait, Work
+from labctl.interlock import Interlock
 
 __all__ = [
     "BATCH_VECTORS",

@@ -303,6 +303,7 @@ class Conductor:
                 self._close(status, message)
             except Exception as second:
                 log.debug("the file could not be closed", exc_info=True)
+                self._work.abandon(second)
                 if error is None:
                     status, message, error = "failed", str(second), second
                 else:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from data.errors import BadInput
 from data.instrument import Instrument
 from data.values import Identity
 
@@ -54,21 +53,6 @@ def calibration_age(record: CalibrationRecord, hours: float | None) -> Iterator[
     age = (datetime.now(UTC) - made.astimezone(UTC)).total_seconds() / 3600
     if age > hours:
         yield f"calibration {record.calibration_id} is {age:.1f} hours old, at most {hours:g} are wanted; calibrate"
-
-
-def fresh_calibration(load: Callable[[], CalibrationRecord], hours: float | None) -> Iterator[str]:
-    """Why a calibration does not describe the board as it is now.
-
-    Args:
-        load: reads the record and compares it with the board; what it refuses is the reason.
-        hours: how old it may be, None for any age.
-    """
-    try:
-        record = load()
-    except BadInput as error:
-        yield str(error)
-        return
-    yield from calibration_age(record, hours)
 
 
 def instrument_answers(name: str, instrument: Instrument) -> Iterator[str]:

@@ -119,6 +119,11 @@ class SweepWork:
         if self._writer is not None:
             self._writer.finish(status, message)
 
+    def abandon(self, error: Exception) -> None:
+        """Let go of the file."""
+        if self._writer is not None:
+            self._writer.__exit__(type(error), error, error.__traceback__)
+
     def _measure(self, batch: Batch) -> Iterator[Action]:
         plan, processor = self._plan, self._processor
         if batch.program != self._programmed:

@@ -130,3 +130,7 @@ class Work(Protocol):
             DiskFull: how the run ended could not be written; call it again once there is room.
         """
         ...
+
+    def abandon(self, error: Exception) -> None:
+        """Let go of the file as it is, because :meth:`end` failed for good."""
+        ...

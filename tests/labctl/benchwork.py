@@ -141,3 +141,6 @@ class CountingWork:
             self.end_full -= 1
             raise DiskFull("the disk is full; make room")
         self.ended = (status, message)
+
+    def abandon(self, error: Exception) -> None:
+        self.log.append("abandon")

@@ -145,7 +145,7 @@ def test_a_call_that_never_returns_ends_the_run_at_its_deadline() -> None:
     work = CountingWork()
     work.hangs = threading.Event()
     work.deadline_s = 0.1
-    with pytest.raises(Overdue, match="measuring: no end after 0.1 s"):
+    with pytest.raises(Overdue, match=r"measuring: no end after 0\.1 s"):
         engine.run(work)
     assert work.supply.is_safe
     work.hangs.set()
@@ -180,9 +180,8 @@ def test_a_pulled_cable_is_a_pause_and_nothing_is_lost_or_twice(engine: Engine) 
     box = engine.subscribe(10_000)
     engine.start(work)
     for _ in range(4):
-        seen = len(work.rows)
         work.supply.linked = False
-        until(lambda: work.supply.linked and len(work.rows) > seen or work.ended is not None)
+        until(lambda: work.supply.linked or work.ended is not None)
     assert ended(engine).status == "complete"
     assert work.rows == list(range(200))
     assert work.supply.reconnects >= 1
