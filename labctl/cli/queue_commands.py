@@ -66,8 +66,14 @@ def list_entries(bench: BenchFile = None, as_json: AsJson = False) -> None:
         say("The queue is empty; `labctl queue add PLAN.toml` puts a scan into it.")
         return
     rows = [
-        [str(item.number), item.state, f"{item.rounds_done}/{item.rounds}", item.on_failure, item.job.title]
-        + [item.message]
+        [
+            f"{item.number}",
+            item.state,
+            f"{item.rounds_done}/{item.rounds}",
+            item.on_failure,
+            item.job.title,
+            item.message,
+        ]
         for item in entries
     ]
     title = f"Queue {opened.path}" + (f", run by process {runner}" if runner else "")

@@ -252,10 +252,10 @@ class RunQueue:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:  # SQLite ends it by itself where the disk is full
+                    database.execute("ROLLBACK")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -1,0 +1,350 @@
+"""Scans from plan to file on simulated instruments and an exact processor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data.axes import LinearAxis, ListAxis, RangeAxis, ZipAxes
+from data.errors import BadInput, DiskFull, LabctlError, Problems
+from data.instrument import Value
+from data.metadata import RunMetadata
+from data.runfile import RunWriter, read_metadata
+from data.scan import Adaptive, BoardSweep, ScanPlan
+from data.scanfile import scan_plan_as_json
+from data.scanrun import read_scan
+from data.sweep import SweepPlan
+from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
+from labctl.engine import Engine, Limits, Outcome, State, StateChanged
+from labctl.scanning import Rig, ScanWork, Strategy, draw, duration, estimate
+from labctl.scanning.running import board_sweep
+from labctl.scanning.strategies import find_strategy, make_learner
+from tests.labctl.benchwork import Supply
+
+GEOMETRY = Geometry(rows=8, columns=4)
+QUICK = Limits(safe_s=1.0, glitch_s=0.1, reconnect_s=0.2, retry_s=0.01)
+
+
+class Load(Supply):
+    """A meter across a resistor on the supply: its current follows the voltage."""
+
+    def __init__(self, supply: Supply, ohms: float = 10.0) -> None:
+        super().__init__("meter", supply.log)
+        self._supply = supply
+        self._ohms = ohms
+
+    def get(self, name: str, max_age_s: float = 0.0) -> Value:
+        self._talk(f"read {name}")
+        return float(self._supply.values["voltage"]) / self._ohms
+
+
+class ExactBoard:
+    """The integer product, clamped; slower schedules give smaller outputs, so that they can be told apart."""
+
+    geometry = GEOMETRY
+    identity = Identity("test", "exact", "E-1", "1", simulated=True)
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self._weights: Weights | None = None
+
+    def program(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
+        assert self._weights is not None, "programmed first"
+        product = activations.astype(int) @ self._weights.astype(int) // schedule.spacing_ns
+        return np.clip(product, -128, 127).astype(np.int16)
+
+    def safe(self) -> None:
+        self._weights = None
+        self.log.append("safe")
+
+
+def work_for(
+    plan: ScanPlan,
+    folder: Path,
+    rig: Rig,
+    *,
+    sweep: SweepPlan | None = None,
+    strategy: Strategy | None = None,
+) -> ScanWork:
+    metadata = RunMetadata.new(plan.kind, simulated=True, plan=scan_plan_as_json(plan))
+    return ScanWork(plan, rig, folder, metadata, sweep=sweep, strategy=strategy)
+
+
+@pytest.fixture
+def supply() -> Supply:
+    return Supply()
+
+
+@pytest.fixture
+def rig(supply: Supply) -> Rig:
+    return Rig({"supply": supply, "meter": Load(supply)})
+
+
+VOLTAGES = ScanPlan(
+    axes=(LinearAxis(set="supply.voltage", start=0, stop=4, points=5),), read=("meter.current", "supply.voltage")
+)
+
+
+def test_a_scan_sets_reads_and_keeps_units(rig: Rig, supply: Supply, tmp_path: Path) -> None:
+    outcome = Engine(QUICK).run(work_for(VOLTAGES, tmp_path, rig))
+    assert outcome.path is not None
+    data = read_scan(outcome.path)
+    assert data.plan == VOLTAGES
+    assert data.settings["supply.voltage"].tolist() == [0, 1, 2, 3, 4]
+    assert data.grid("meter.current") == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert data.readings["supply.voltage"] == pytest.approx([0, 1, 2, 3, 4])
+    assert supply.is_safe
+    with xr.open_dataset(outcome.path, engine="h5netcdf") as dataset:
+        assert dataset.meter_current.attrs["units"] == "A"
+        assert set(dataset.meter_current.coords) == {"supply_voltage", "step_0"}
+        assert dataset.meter_current.swap_dims(setting="supply_voltage").sel(supply_voltage=3.0).item() == 0.3
+
+
+def test_a_quantity_is_set_only_where_it_changes_and_waited_for(rig: Rig, supply: Supply, tmp_path: Path) -> None:
+    plan = ScanPlan(
+        axes=(
+            ListAxis(set="supply.voltage", values=(1.0, 2.0), settle_s=0.05),
+            LinearAxis(set="meter.voltage", start=0, stop=2, points=3),
+        ),
+        read=("meter.current",),
+        snake=True,
+    )
+    path = Engine(QUICK).run(work_for(plan, tmp_path, rig)).path
+    assert path is not None
+    talk = [line for line in supply.log if not line.startswith("safe")]
+    assert [line for line in talk if line.startswith("set")] == [
+        "set voltage 1.0",
+        *(f"set voltage {value}" for value in (0.0, 1.0, 2.0)),
+        "set voltage 2.0",
+        *(f"set voltage {value}" for value in (1.0, 0.0)),
+    ]
+    elapsed = read_elapsed(path)
+    assert elapsed[0] >= 0.05
+    assert elapsed[3] - elapsed[2] >= 0.05
+    assert read_scan(path).grid("meter.current").tolist() == [[0.1] * 3, [0.2] * 3]
+
+
+def read_elapsed(path: Path) -> list[float]:
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        values: list[float] = dataset.elapsed.values.tolist()
+    return values
+
+
+def test_the_board_is_swept_with_the_schedule_of_each_setting(tmp_path: Path) -> None:
+    plan = ScanPlan(
+        axes=(ListAxis(set="schedule.spacing_ns", values=(8.0, 16.0)),), sweep=BoardSweep(kind="random", most_points=9)
+    )
+    board = ExactBoard()
+    sweep = board_sweep(plan, GEOMETRY, Schedule())
+    assert sweep is not None
+    assert sweep.points == 9
+    outcome = Engine(QUICK).run(work_for(plan, tmp_path, Rig({}, board), sweep=sweep))
+    assert outcome.path is not None
+    data = read_scan(outcome.path)
+    assert data.outputs is not None
+    exact = np.einsum("pr,prc->pc", sweep.activations.astype(int), sweep.weights[sweep.program].astype(int))
+    for index, spacing in enumerate((8, 16)):
+        expected = np.clip(exact // spacing, -128, 127)
+        assert (data.outputs[index] == expected[:, None, :]).all()
+    assert board.log == ["safe"]
+
+
+def test_a_lost_link_is_one_pause_and_the_row_is_measured_again(rig: Rig, supply: Supply, tmp_path: Path) -> None:
+    engine = Engine(QUICK)
+    box = engine.subscribe()
+    cut_at = [2.0, 3.0]
+
+    def cut(name: str, value: Value) -> None:
+        if cut_at and value == cut_at[0]:
+            cut_at.pop(0)
+            supply.linked = False
+
+    watched(supply, cut)
+    outcome = engine.run(work_for(VOLTAGES, tmp_path, rig))
+    assert outcome.path is not None
+    assert read_scan(outcome.path).readings["meter.current"] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert supply.reconnects == 2
+    paused = [e for e in box.drain() if isinstance(e, StateChanged) and e.new is State.PAUSED]
+    assert len(paused) == 2
+
+
+def watched(supply: Supply, heard: Callable[[str, Value], None]) -> None:
+    plain = supply.set
+
+    def set_(name: str, value: Value) -> None:
+        heard(name, value)
+        plain(name, value)
+
+    supply.set = set_  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("call", ["write_rows", "checkpoint"])
+def test_a_full_disk_loses_no_row(
+    rig: Rig, supply: Supply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    real = getattr(RunWriter, call)
+    calls = 0
+
+    def full(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls in (4, 5, 9):
+            assert supply.is_safe or calls != 5, "paused with the supply on"
+            raise DiskFull("no room")
+        return real(*arguments)
+
+    monkeypatch.setattr(RunWriter, call, full)
+    outcome = Engine(QUICK).run(work_for(VOLTAGES, tmp_path, rig))
+    assert outcome.path is not None
+    assert calls > 9 or call == "checkpoint"
+    assert read_scan(outcome.path).readings["meter.current"] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_a_scan_that_is_stopped_keeps_its_rows(rig: Rig, supply: Supply, tmp_path: Path) -> None:
+    outcome = Engine(QUICK).run(work_for(VOLTAGES, tmp_path, rig), stop=lambda: supply.values["voltage"] == 2.0)
+    assert outcome.path is not None
+    assert read_metadata(outcome.path).status == "stopped"
+    data = read_scan(outcome.path)
+    assert data.measured == 3
+    assert np.isnan(data.grid("meter.current")).tolist() == [False, False, False, True, True]
+
+
+def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_touched(
+    rig: Rig, supply: Supply, tmp_path: Path
+) -> None:
+    plan = ScanPlan(
+        axes=(ListAxis(set="supply.voltage", values=(9.0,)), ListAxis(set="oven.heat", values=(1.0,))),
+        read=("meter.flux",),
+        sweep=BoardSweep(kind="random"),
+    )
+    with pytest.raises(Problems) as caught:
+        Engine().start(work_for(plan, tmp_path / "runs", rig))
+    assert len(caught.value.problems) == 4
+    assert supply.log == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_does_not_fit_the_disk_is_refused(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 20})())
+    with pytest.raises(Problems, match=r"needs about 33\.6 MB .* and 1\.05 MB are free"):
+        Engine().start(work_for(VOLTAGES, tmp_path, rig))
+
+
+class Halves:
+    """Asks for the middle of the interval over which the reading changes most."""
+
+    def __init__(self, ranges: Sequence[tuple[float, float]]) -> None:
+        ((low, high),) = ranges
+        self._open = [low, high]
+        self._known: dict[float, float] = {}
+
+    def ask(self) -> tuple[float, ...]:
+        if self._open:
+            return (self._open[0],)
+        points = sorted(self._known)
+        gaps = [abs(self._known[b] - self._known[a]) for a, b in pairwise(points)]
+        widest = int(np.argmax(gaps))
+        return ((points[widest] + points[widest + 1]) / 2,)
+
+    def tell(self, point: tuple[float, ...], value: float) -> None:
+        self._known[point[0]] = value
+        self._open = [other for other in self._open if other != point[0]]
+
+    def loss(self) -> float:
+        values = [self._known[point] for point in sorted(self._known)]
+        return max((abs(b - a) for a, b in pairwise(values)), default=np.inf)
+
+
+def adaptive_plan(most: int, loss: float = 0.0) -> ScanPlan:
+    return ScanPlan(
+        axes=(RangeAxis(set="supply.voltage", low=0.0, high=4.0),),
+        read=("meter.current",),
+        adaptive=Adaptive(goal="meter.current", most=most, loss=loss),
+    )
+
+
+class Step(Load):
+    """A current that jumps at 3.1 V."""
+
+    def get(self, name: str, max_age_s: float = 0.0) -> Value:
+        return float(np.tanh(40 * (float(self._supply.values["voltage"]) - 3.1)))
+
+
+@pytest.mark.parametrize("made", ["own", "adaptive"])
+def test_an_adaptive_scan_looks_where_something_happens(tmp_path: Path, supply: Supply, made: str) -> None:
+    if made == "adaptive":
+        pytest.importorskip("adaptive")
+    plan = adaptive_plan(25)
+    strategy: Strategy = Halves([(0.0, 4.0)]) if made == "own" else make_learner([(0.0, 4.0)])
+    cut = iter([True])
+
+    def pull(_name: str, value: Value) -> None:
+        # A link that is lost in between must neither lose the point nor measure it twice.
+        if float(value) > 3 and next(cut, False):
+            supply.linked = False
+
+    watched(supply, pull)
+    rig = Rig({"supply": supply, "meter": Step(supply)})
+    outcome = Engine(QUICK).run(work_for(plan, tmp_path, rig, strategy=strategy))
+    assert outcome.path is not None
+    data = read_scan(outcome.path)
+    taken = data.settings["supply.voltage"]
+    assert data.measured == len(set(taken.tolist())) == 25
+    assert supply.reconnects == 1
+    assert np.mean(np.abs(taken - 3.1) < 0.2) > 0.5
+    assert data.readings["meter.current"] == pytest.approx(np.tanh(40 * (taken - 3.1)))
+    with pytest.raises(BadInput, match="no grid"):
+        data.grid("meter.current")
+
+
+def test_an_adaptive_scan_ends_when_it_knows_enough(tmp_path: Path, rig: Rig) -> None:
+    outcome = Engine(QUICK).run(work_for(adaptive_plan(100, 0.11), tmp_path, rig, strategy=Halves([(0.0, 4.0)])))
+    assert outcome.path is not None
+    assert read_scan(outcome.path).measured == 5
+
+
+def test_two_axes_have_a_learner_too() -> None:
+    pytest.importorskip("adaptive")
+    learner = make_learner([(0.0, 1.0), (5.0, 6.0)])
+    for _ in range(12):
+        x, y = learner.ask()
+        assert 0 <= x <= 1
+        assert 5 <= y <= 6
+        learner.tell((x, y), x * y)
+    assert learner.loss() < np.inf
+    with pytest.raises(LabctlError, match="cannot choose"):
+        learner.tell(learner.ask(), float("nan"))
+
+
+def test_an_unknown_strategy_is_named() -> None:
+    with pytest.raises(BadInput, match="no strategy 'guess'; there is learner"):
+        find_strategy("guess")
+
+
+def test_the_estimate_counts_what_the_file_holds(tmp_path: Path, rig: Rig) -> None:
+    cost = estimate(VOLTAGES, None)
+    assert cost.settings == 5
+    outcome: Outcome = Engine(QUICK).run(work_for(VOLTAGES, tmp_path, rig))
+    assert outcome.path is not None
+    with xr.open_dataset(outcome.path, engine="h5netcdf") as dataset:
+        assert sum(item.nbytes for name, item in dataset.variables.items() if "setting" in item.dims) <= cost.bytes
+
+
+def test_the_path_is_drawn_as_it_is_taken() -> None:
+    zipped = ZipAxes(
+        axes=(ListAxis(set="a.x", values=(1.0, 2.0, 3.0)), ListAxis(set="a.t", values=("lo", "mid", "hi")))
+    )
+    lines = draw(ScanPlan(axes=(ListAxis(set="a.s", values=(False, True)), zipped), read=("m.y",), snake=True))
+    assert lines[0] == "settings 1 to 6 of 6:"
+    assert lines[1:4] == ["a.s", "   True │   •••", "  False │•••"]
+    assert lines[4:8] == ["a.x", "  3 │  ••", "  2 │ •  •", "  1 │•    •"]
+    assert "chosen within 0 .. 4" in draw(adaptive_plan(9))[0]
+    assert [duration(s) for s in (1.25, 61, 3600 * 2 + 300)] == ["1.2 s", "1 min 01 s", "2 h 05 min"]
