@@ -22,6 +22,7 @@ from labctl.interlock import Interlock
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
+    from labctl.engine.states import Limits
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,20 @@ class InterlockConfig(_Section):
         return Interlock(name, **self.model_dump())
 
 
+class EngineConfig(_Section):
+    """``[engine]``: how long a run may be held up."""
+
+    pause_s: Annotated[float, Field(gt=0)] = 86_400.0
+    reconnect_s: Annotated[float, Field(gt=0)] = 120.0
+    safe_s: Annotated[float, Field(gt=0, le=600)] = 10.0
+
+    def value(self) -> Limits:
+        """The deadlines of the engine."""
+        from labctl.engine.states import Limits
+
+        return Limits(**self.model_dump())
+
+
 class BenchConfig(_Section):
     """Everything ``bench.toml`` may say; each setting has a default."""
 
@@ -99,6 +114,7 @@ class BenchConfig(_Section):
     board: BoardConfig = BoardConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     interlocks: dict[str, InterlockConfig] = Field(default_factory=dict)
+    engine: EngineConfig = EngineConfig()
 
     @classmethod
     def read(cls, path: Path) -> BenchConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -15,11 +16,18 @@ from labctl.engine.states import ACTIVE, Limits, NotNow, Outcome, State, Status,
 from labctl.engine.work import Work
 from labctl.progress import Listener, Stop, never, silent
 
+log = logging.getLogger(__name__)
+
 LOOK_S = 0.2
 """Seconds between two looks at Ctrl-C where the system does not interrupt a wait."""
 
 Requirement = Callable[[], Iterable[str]]
 """Why a run may not start, a sentence each; none when it may."""
+
+
+def warn(text: str) -> None:
+    """Say something to the log."""
+    log.warning("%s", text)
 
 
 class Engine:
@@ -142,7 +150,7 @@ class Engine:
         watch: Watch | None = None,
         requirements: Iterable[Requirement] = (),
         listener: Listener = silent,
-        say: Callable[[str], None] = lambda text: None,
+        say: Callable[[str], None] = warn,
         stop: Stop = never,
     ) -> Outcome:
         """Run in the foreground: Ctrl-C stops the run and keeps what was measured, a second one aborts it.
@@ -152,7 +160,7 @@ class Engine:
             watch: the interlocks.
             requirements: what must hold before it may start.
             listener: hears of progress, in the caller's thread; what it raises stops the run and is passed on.
-            say: hears why the run is paused, and warnings.
+            say: hears why the run is paused, and warnings; without it the log does.
             stop: asked at every checkpoint; true ends the run and keeps what was measured.
 
         Raises:

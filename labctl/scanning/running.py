@@ -14,10 +14,11 @@ from data.scanfile import scan_plan_as_json
 from data.sweep import SweepPlan
 from data.values import Geometry, Schedule
 from labctl.engine import Engine, Requirement, Watch
+from labctl.engine.engine import warn
 from labctl.engine.preflight import calibration_age, instrument_answers, the_board
 from labctl.measuring import bench_metadata, plans_for
 from labctl.progress import Listener, Stop, never, silent
-from labctl.scanning.rig import Rig, needed_by, rig_of
+from labctl.rig import Rig, interlocks_of, needed_by, rig_of, watched_by
 from labctl.scanning.strategies import Strategy, find_strategy
 from labctl.scanning.work import ScanWork
 
@@ -61,9 +62,8 @@ def prepare(bench: Bench, plan: ScanPlan, strategy: Strategy | None = None) -> P
         strategy: chooses the settings of an adaptive plan; None takes the one that the plan names.
     """
     problems: list[str] = []
-    locks = [item.value(name) for name, item in bench.config.interlocks.items()]
-    watched = {lock.quantity.partition(".")[0] for lock in locks}
-    rig = rig_of(bench, needed_by(plan) | watched)
+    locks = interlocks_of(bench)
+    rig = rig_of(bench, needed_by(plan) | watched_by(locks))
     sweep = _or_problem(problems, lambda: board_sweep(plan, rig.geometry, bench.schedule))
     if plan.adaptive is not None and strategy is None:
         strategy = _or_problem(problems, lambda: _strategy(plan))
@@ -89,7 +89,7 @@ def scan(
     *,
     strategy: Strategy | None = None,
     listener: Listener = silent,
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = warn,
     stop: Stop = never,
     engine: Engine | None = None,
 ) -> Path:
@@ -105,14 +105,14 @@ def scan(
         listener: hears of progress.
         say: hears why it is paused, and warnings.
         stop: asked after every setting; true keeps what was measured and ends.
-        engine: the engine that runs it; None makes one.
+        engine: the engine that runs it; None makes one with the deadlines of the bench file.
 
     Raises:
         Problems: why it cannot start, all reasons at once.
         LabctlError: it failed; what was saved is kept.
     """
     ready = prepare(bench, plan, strategy)
-    outcome = (engine or Engine()).run(
+    outcome = (engine or Engine(bench.config.engine.value())).run(
         ready.work, watch=ready.watch, requirements=ready.requirements, listener=listener, say=say, stop=stop
     )
     if outcome.path is None:

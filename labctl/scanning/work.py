@@ -23,8 +23,8 @@ from data.values import Outputs, Schedule
 from labctl.engine.preflight import room_on_disk
 from labctl.engine.sweeping import BATCH_VECTORS, VECTOR_S, answers, hardware
 from labctl.engine.work import CALL_S, Action, Call, HasSafeState, Saved, Wait
+from labctl.rig import BOARD, Rig
 from labctl.scanning.estimate import estimate
-from labctl.scanning.rig import BOARD, Rig
 from labctl.scanning.sources import AskedSettings, PlannedSettings, Source
 from labctl.scanning.strategies import Strategy
 

@@ -146,7 +146,12 @@ def test_somebody_else_can_ask_it_to_stop(queue: RunQueue, monkeypatch: pytest.M
     assert states(queue) == ["stopped", "waiting"]
     assert queue.find(1).rounds_done == 0
     queue.add(job("c"))
-    monkeypatch.setattr(SweepJob, "run", lambda *_: (RunQueue(queue.path).halt("after"), ())[1])
+
+    def run_on(*_: object) -> tuple[Path, ...]:
+        RunQueue(queue.path).halt("after")
+        return ()
+
+    monkeypatch.setattr(SweepJob, "run", run_on)
     run_queue(queue, no_bench)
     assert states(queue) == ["stopped", "done", "waiting"]
 
@@ -256,7 +261,7 @@ def test_a_full_disk_is_said_and_changes_nothing(queue: RunQueue, monkeypatch: p
     real = sqlite3.connect
 
     def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        database = real(*arguments, **options)
+        database: sqlite3.Connection = real(*arguments, **options)
         (pages,) = database.execute("PRAGMA page_count").fetchone()
         database.execute(f"PRAGMA max_page_count = {pages}")
         return database
@@ -329,7 +334,7 @@ class QueueModel(RuleBasedStateMachine):
 
     @invariant()
     def the_file_says_the_same(self) -> None:
-        found = [(entry.number, entry.job.kinds[0], entry.rounds) for entry in self.queue.entries() if _sweeps(entry)]
+        found = [(entry.number, _kind(entry), entry.rounds) for entry in self.queue.entries()]
         assert found == self.model
 
     def teardown(self) -> None:
@@ -347,8 +352,9 @@ class QueueModel(RuleBasedStateMachine):
                 yield
 
 
-def _sweeps(entry: Entry) -> bool:
-    return isinstance(entry.job, SweepJob)
+def _kind(entry: Entry) -> str:
+    assert isinstance(entry.job, SweepJob)
+    return entry.job.kinds[0]
 
 
 TestQueueModel = QueueModel.TestCase

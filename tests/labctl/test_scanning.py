@@ -59,7 +59,8 @@ class ExactBoard:
     def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
         assert self._weights is not None, "programmed first"
         product = activations.astype(int) @ self._weights.astype(int) // schedule.spacing_ns
-        return np.clip(product, -128, 127).astype(np.int16)
+        outputs: Outputs = np.clip(product, -128, 127).astype(np.int16)
+        return outputs
 
     def safe(self) -> None:
         self._weights = None

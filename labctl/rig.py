@@ -1,4 +1,4 @@
-"""What a scan works with: the instruments it names, the board, and the working schedule."""
+"""What a run works with: the instruments it names, the board, the working schedule, and the interlocks over them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from data.errors import LabctlError
+from data.errors import LabctlError, Problems
 from data.instrument import Instrument, Quantity
 from data.processor import AnalogProcessor
 from data.scan import SCHEDULE, SWEEP_MEAN, ScanPlan
 from data.values import Geometry, Identity, Schedule
+from labctl.interlock import Interlock
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
+    from labctl.engine.interlocks import Watch
 
 BOARD: Final = "board"
 """The name of the board among the instruments."""
@@ -21,7 +23,7 @@ BOARD: Final = "board"
 
 @dataclass(frozen=True)
 class Rig:
-    """The hardware of one scan.
+    """The hardware of one run.
 
     Attributes:
         instruments: those that it sets, reads or watches, by name.
@@ -77,3 +79,29 @@ def rig_of(bench: Bench, names: Iterable[str]) -> Rig:
             except LabctlError as error:
                 missing.append(f"instrument {name} cannot be used: {error}")
     return Rig(found, bench.board, bench.schedule, tuple(missing))
+
+
+def interlocks_of(bench: Bench) -> tuple[Interlock, ...]:
+    """The interlocks of a bench file."""
+    return tuple(item.value(name) for name, item in bench.config.interlocks.items())
+
+
+def watched_by(interlocks: Iterable[Interlock]) -> set[str]:
+    """The instruments that interlocks read."""
+    return {lock.quantity.partition(".")[0] for lock in interlocks}
+
+
+def watch_of(bench: Bench) -> Watch:
+    """The interlocks of a bench over its instruments, for one run.
+
+    Raises:
+        Problems: an instrument that is watched is not there, or has no such quantity.
+    """
+    from labctl.engine.interlocks import Watch
+
+    locks = interlocks_of(bench)
+    rig = rig_of(bench, watched_by(locks))
+    problems = [*rig.missing, *(problem for lock in locks for problem in lock.missing(rig.instruments))]
+    if problems:
+        raise Problems(f"bench {bench.config.name}", problems)
+    return Watch.over(locks, rig.instruments)
