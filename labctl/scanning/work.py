@@ -63,7 +63,6 @@ class ScanWork:
         self._held: dict[str, Value] = {}
         self._programmed = -1
         self._row: ScanRow | None = None
-        self._written = False
 
     @property
     def title(self) -> str:
@@ -120,11 +119,9 @@ class ScanWork:
         writer, source, row = self._writer, self._source, self._row
         if writer is None or source is None or row is None:
             raise LabctlError("there is nothing to save: no setting has been measured")
-        if not self._written:
-            writer.write(row)
-            self._written = True
+        writer.write(row)
         done = writer.checkpoint()
-        self._row, self._written = None, False
+        self._row = None
         source.saved(row)
         at = ", ".join(f"{name} {_short(value)}" for name, value in row.settings.items())
         return Saved(done, f"setting {done} of {self.total}: {at}", done - 1, _arrays(row, writer.names))

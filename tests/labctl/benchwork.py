@@ -61,6 +61,7 @@ class Supply:
         if not self.comes_back:
             raise LabctlError(f"it did not come back within {deadline_s:g} s")
         self.linked = True
+        self.values["voltage"] = 0.0  # it has been without power
 
     def _talk(self, what: str) -> None:
         self.log.append(what)
@@ -78,6 +79,7 @@ class CountingWork:
         self.log: list[str] = []
         self.supply = supply or Supply()
         self.supply.log = self.log
+        self.others: dict[str, HasSafeState] = {}
         self.title = "counting"
         self.total = total
         self.settle_s = settle_s
@@ -95,7 +97,7 @@ class CountingWork:
 
     @property
     def devices(self) -> Mapping[str, HasSafeState]:
-        return {self.supply.name: self.supply}
+        return {self.supply.name: self.supply, **self.others}
 
     def problems(self) -> tuple[str, ...]:
         return self.refuses

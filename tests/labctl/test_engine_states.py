@@ -7,13 +7,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from labctl.engine import TRANSITIONS, Ended, Engine, Interlock, Limits, Mailbox, NotNow, State, StateChanged, Watch
 from tests.labctl.benchwork import CountingWork
 
 QUICK = Limits(safe_s=1.0, abort_s=0.2, glitch_s=0.1, reconnect_s=0.2, retry_s=0.001, close_s=5.0, losses=10**6)
-ACTIVE = (State.RUNNING, State.PAUSING, State.PAUSED, State.STOPPING, State.ABORTING)
 
 
 class SteeredEngine(RuleBasedStateMachine):
@@ -76,7 +75,6 @@ class SteeredEngine(RuleBasedStateMachine):
         self.work.supply.values["current"] = amperes
 
     @rule()
-    @precondition(lambda self: self.engine.state in ACTIVE)
     def pull_the_cable(self) -> None:
         self.work.supply.linked = False
 

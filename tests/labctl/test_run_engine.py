@@ -8,15 +8,18 @@ from itertools import pairwise
 import pytest
 
 from data.errors import LabctlError, Problems
+from drivers.errors import Disconnected
 from labctl.engine import (
     TRANSITIONS,
     Engine,
     Interlock,
     Limits,
+    Mailbox,
     NotNow,
     Outcome,
     Overdue,
     Progress,
+    Rows,
     State,
     StateChanged,
     UnsafeState,
@@ -169,6 +172,20 @@ def test_an_abort_does_not_wait_for_a_driver_that_hangs(engine: Engine) -> None:
     work.hangs.set()
 
 
+def test_an_abort_lets_a_call_end_that_soon_does() -> None:
+    engine = Engine(Limits(abort_s=10.0))
+    work = CountingWork()
+    work.hangs = threading.Event()
+    engine.start(work)
+    assert work.measuring.wait(PATIENCE_S)
+    engine.abort()
+    time.sleep(0.05)
+    assert "safe" not in work.log, "nobody may talk into a conversation that is under way"
+    work.hangs.set()
+    assert ended(engine).status == "aborted"
+    assert work.log.index("get current") < work.log.index("safe")
+
+
 def test_a_safe_state_that_fails_is_said(engine: Engine) -> None:
     work = CountingWork(1)
     work.supply.refuses_safe = True
@@ -204,6 +221,40 @@ def test_a_cable_that_stays_out_fails_the_run_with_the_rest_safe(engine: Engine)
     assert "did not come back" in outcome.message
     assert outcome.unsafe, "nobody can know the state of a supply that does not answer"
     assert work.rows == list(range(len(work.rows)))
+
+
+def test_while_a_cable_stays_out_the_rest_is_made_safe(engine: Engine) -> None:
+    work = CountingWork(10**6)
+    other = Supply("other", work.log)
+    other.set("voltage", 1.0)
+    work.supply.comes_back = False
+    work.others = {"other": other}
+    safe_at_reconnect: list[bool] = []
+    reconnect = work.supply.reconnect
+
+    def noted(deadline_s: float) -> None:
+        safe_at_reconnect.append(other.is_safe)
+        reconnect(deadline_s)
+
+    work.supply.reconnect = noted  # type: ignore[method-assign]
+    engine.start(work)
+    until(lambda: len(work.rows) > 2)
+    work.supply.linked = False
+    ended(engine)
+    assert safe_at_reconnect == [False, True], "left alone for a glitch, safe for longer"
+
+
+def test_a_link_that_is_lost_again_and_again_fails_the_run(engine: Engine) -> None:
+    work = CountingWork(5)
+
+    def get(name: str, max_age_s: float = 0.0) -> float:
+        raise Disconnected("a bad plug", "supply", name)
+
+    work.supply.get = get  # type: ignore[method-assign]
+    with pytest.raises(Disconnected, match="a bad plug"):
+        engine.run(work)
+    assert work.supply.reconnects == QUICK.losses
+    assert work.supply.is_safe
 
 
 def test_a_full_disk_is_a_pause_with_the_hardware_safe(engine: Engine) -> None:
@@ -272,6 +323,10 @@ def test_an_interlock_pauses_until_the_reading_is_well_inside(engine: Engine) ->
     work.supply.values["current"] = 0.9
     time.sleep(0.05)
     assert engine.state is State.PAUSED, "inside the band, but not by the hysteresis"
+    held = len(work.rows)
+    engine.resume()
+    until(lambda: engine.state is State.PAUSED)
+    assert len(work.rows) == held, "nobody can resume past an interlock"
     work.supply.values["current"] = 0.7
     until(lambda: engine.state is State.RUNNING)
     seen = len(work.rows)
@@ -312,6 +367,22 @@ def test_a_listener_that_never_looks_costs_nothing(engine: Engine) -> None:
     assert len(events) <= 4 + 4
     assert isinstance(events[0], StateChanged)
     assert [event.done for event in events if isinstance(event, Progress)][-1] == 2000
+
+
+def test_a_mailbox_is_bounded_and_never_loses_a_change_of_state() -> None:
+    box = Mailbox(3)
+    change = StateChanged(State.IDLE, State.RUNNING)
+    for number in range(100):
+        box.put(Rows(number, {}))
+        box.put(Progress(number, 100, ""))
+        if number % 10 == 0:
+            box.put(change)
+    assert box.dropped == 99
+    events = box.drain()
+    assert [event.first for event in events if isinstance(event, Rows)] == [99]
+    assert [event.done for event in events if isinstance(event, Progress)] == [98, 99]
+    assert events.count(change) == 10
+    assert box.take() is None
 
 
 def test_a_slow_listener_hears_the_last_of_it(engine: Engine) -> None:

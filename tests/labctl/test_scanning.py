@@ -17,12 +17,13 @@ from data.metadata import RunMetadata
 from data.runfile import RunWriter, read_metadata
 from data.scan import Adaptive, BoardSweep, ScanPlan
 from data.scanfile import scan_plan_as_json
-from data.scanrun import read_scan
+from data.scanrun import ScanRow, read_scan
 from data.sweep import SweepPlan
 from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
 from labctl.engine import Engine, Limits, Outcome, State, StateChanged
 from labctl.scanning import Rig, ScanWork, Strategy, draw, duration, estimate
 from labctl.scanning.running import board_sweep
+from labctl.scanning.sources import AskedSettings
 from labctl.scanning.strategies import find_strategy, make_learner
 from tests.labctl.benchwork import Supply
 
@@ -177,6 +178,31 @@ def test_a_lost_link_is_one_pause_and_the_row_is_measured_again(rig: Rig, supply
     assert len(paused) == 2
 
 
+def test_what_a_power_cut_has_reset_is_set_again(rig: Rig, supply: Supply, tmp_path: Path) -> None:
+    plan = ScanPlan(
+        axes=(
+            ListAxis(set="supply.voltage", values=(1.0, 2.0)),
+            LinearAxis(set="meter.voltage", start=0, stop=2, points=3),
+        ),
+        read=("supply.voltage", "meter.current"),
+    )
+    reads = 0
+
+    def get(name: str, max_age_s: float = 0.0) -> Value:
+        nonlocal reads
+        reads += 1
+        supply.linked = supply.linked and reads != 3
+        return Supply.get(supply, name)
+
+    supply.get = get  # type: ignore[method-assign]
+    outcome = Engine(QUICK).run(work_for(plan, tmp_path, rig))
+    assert outcome.path is not None
+    assert supply.reconnects == 1
+    data = read_scan(outcome.path)
+    assert data.readings["supply.voltage"].tolist() == data.settings["supply.voltage"].tolist()
+    assert data.readings["meter.current"] == pytest.approx([0.1] * 3 + [0.2] * 3)
+
+
 def watched(supply: Supply, heard: Callable[[str, Value], None]) -> None:
     plain = supply.set
 
@@ -304,6 +330,23 @@ def test_an_adaptive_scan_looks_where_something_happens(tmp_path: Path, supply: 
     assert data.readings["meter.current"] == pytest.approx(np.tanh(40 * (taken - 3.1)))
     with pytest.raises(BadInput, match="no grid"):
         data.grid("meter.current")
+
+
+def test_a_strategy_is_asked_once_for_each_setting() -> None:
+    class Counting(Halves):
+        asked = 0
+
+        def ask(self) -> tuple[float, ...]:
+            self.asked += 1
+            return (float(self.asked),)
+
+    strategy = Counting([(0.0, 4.0)])
+    source = AskedSettings(adaptive_plan(2), strategy)
+    for expected in (1.0, 2.0):
+        assert [source.current(), source.current()] == [{"supply.voltage": expected}] * 2
+        source.saved(ScanRow({"supply.voltage": expected}, {"meter.current": 0.5}, 0.0))
+    assert source.current() is None
+    assert strategy.asked == 2
 
 
 def test_an_adaptive_scan_ends_when_it_knows_enough(tmp_path: Path, rig: Rig) -> None:
