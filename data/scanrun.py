@@ -20,7 +20,7 @@ from data.axes import number
 from data.errors import BadInput
 from data.instrument import Quantity, Value
 from data.metadata import RunMetadata, Status
-from data.runfile import RunWriter, read_run
+from data.runfile import Run, RunWriter, read_run
 from data.scan import SCHEDULE, SCHEDULE_SETTINGS, ScanPlan
 from data.scanfile import scan_plan_of_json
 from data.sweep import SweepPlan
@@ -177,8 +177,21 @@ def read_scan(path: Path | str) -> ScanData:
     Raises:
         BadInput: the file cannot be read, or it is a run of another kind.
     """
-    run = read_run(path)
-    if ELAPSED not in run.variables or SETTING not in run.variables[ELAPSED].dims:
+    return scan_of(read_run(path))
+
+
+def is_scan(run: Run) -> bool:
+    """Whether a run is a scan."""
+    return ELAPSED in run.variables and run.variables[ELAPSED].dims == (SETTING,)
+
+
+def scan_of(run: Run) -> ScanData:
+    """The scan in a run that has been read already.
+
+    Raises:
+        BadInput: it is a run of another kind.
+    """
+    if not is_scan(run):
         raise BadInput(f"{run.path} is a run of kind {run.metadata.kind}, not a scan")
     plan = scan_plan_of_json(run.metadata.plan, f"the plan in {run.path.name}")
     names = variable_names(plan)

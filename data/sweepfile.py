@@ -154,7 +154,8 @@ def sweep_of(run: Run) -> SweepData:
     Raises:
         BadInput: it is a run of another kind.
     """
-    if "plan_kind" not in run.variables or "output" not in run.variables:
+    output = run.variables.get("output")
+    if "plan_kind" not in run.variables or output is None or output.dims != ("point", "repeat", "column"):
         raise BadInput(f"{run.path} is a run of kind {run.metadata.kind}, not a sweep")
     plan = SweepPlan(
         kind=str(run.values("plan_kind")),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from data.axes import RangeAxis
 from data.errors import BadInput, LabctlError
 from data.scan import ScanPlan
-from data.scanfile import scan_plan_as_json
+from data.scanfile import read_scan_plan, scan_plan_as_json
 from data.sweep import SweepPlan
 from data.values import Geometry, Schedule
 from labctl.engine import Engine, Requirement, Watch
@@ -85,7 +85,7 @@ def prepare(bench: Bench, plan: ScanPlan, strategy: Strategy | None = None) -> P
 
 def scan(
     bench: Bench,
-    plan: ScanPlan,
+    plan: ScanPlan | Path | str,
     *,
     strategy: Strategy | None = None,
     listener: Listener = silent,
@@ -100,7 +100,7 @@ def scan(
 
     Args:
         bench: the open bench.
-        plan: what is measured.
+        plan: what is measured, or the file that says so.
         strategy: chooses the settings of an adaptive plan; None takes the one that the plan names.
         listener: hears of progress.
         say: hears why it is paused, and warnings.
@@ -111,7 +111,7 @@ def scan(
         Problems: why it cannot start, all reasons at once.
         LabctlError: it failed; what was saved is kept.
     """
-    ready = prepare(bench, plan, strategy)
+    ready = prepare(bench, plan if isinstance(plan, ScanPlan) else read_scan_plan(Path(plan)), strategy)
     outcome = (engine or Engine(bench.config.engine.value())).run(
         ready.work, watch=ready.watch, requirements=ready.requirements, listener=listener, say=say, stop=stop
     )

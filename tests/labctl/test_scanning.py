@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from data.metadata import RunMetadata
 from data.runfile import RunWriter, read_metadata
 from data.scan import Adaptive, BoardSweep, ScanPlan
 from data.scanfile import scan_plan_as_json
-from data.scanrun import ScanRow, read_scan
+from data.scanrun import ScanData, ScanRow, read_scan
 from data.sweep import SweepPlan
+from data.sweepfile import read_sweep
 from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
 from labctl.engine import Engine, Limits, Outcome, State, StateChanged
+from labctl.evaluating import load
+from labctl.report import write_report
 from labctl.scanning import Rig, ScanWork, Strategy, draw, duration, estimate
 from labctl.scanning.running import board_sweep
 from labctl.scanning.sources import AskedSettings
@@ -380,6 +384,30 @@ def test_the_estimate_counts_what_the_file_holds(tmp_path: Path, rig: Rig) -> No
     assert outcome.path is not None
     with xr.open_dataset(outcome.path, engine="h5netcdf") as dataset:
         assert sum(item.nbytes for name, item in dataset.variables.items() if "setting" in item.dims) <= cost.bytes
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_scan_has_a_report(rig: Rig, tmp_path: Path, axes: int) -> None:
+    slow = ListAxis(set="meter.voltage", values=(1.0, 2.0))
+    plan = replace(VOLTAGES, axes=(slow, *VOLTAGES.axes)[-axes:], title="Ohm's law")
+    outcome = Engine(QUICK).run(work_for(plan, tmp_path, rig))
+    assert outcome.path is not None
+    html = write_report(outcome.path).read_text()
+    assert "Scan: Ohm&#x27;s law" in html
+    assert f"{5 * axes} settings measured of {5 * axes}" in html
+    assert "<td>0 V</td><td>4 V</td><td>5</td>" in html
+    assert html.count("<figure>") == 2
+
+
+def test_a_scan_is_no_sweep_and_is_loaded_as_what_it_is(tmp_path: Path) -> None:
+    axis = ListAxis(set="schedule.spacing_ns", values=(8.0,))
+    plan = ScanPlan(axes=(axis,), sweep=BoardSweep(kind="random", most_points=3))
+    work = work_for(plan, tmp_path, Rig({}, ExactBoard()), sweep=board_sweep(plan, GEOMETRY, Schedule()))
+    outcome = Engine(QUICK).run(work)
+    assert outcome.path is not None
+    assert isinstance(load(outcome.path), ScanData)
+    with pytest.raises(BadInput, match="of kind scan, not a sweep"):
+        read_sweep(outcome.path)
 
 
 def test_the_path_is_drawn_as_it_is_taken() -> None:
