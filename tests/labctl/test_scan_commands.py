@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from data.runfile import read_metadata
+from data.scanfile import read_scan_plan
 from data.scanrun import read_scan
 from drivers import emulator
 from labctl.cli import run
@@ -72,6 +73,15 @@ def test_a_dry_run_counts_times_draws_and_lists_problems(capsys: pytest.CaptureF
     assert said.count("\n") == 1
     assert "wrong.toml has 2 problems" in said
     assert not list(Path("runs").glob("*.h5"))
+
+
+def test_the_plans_of_the_documentation_are_plans() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "scan-and-queue.md"
+    blocks = [block.split("```")[0] for block in page.read_text(encoding="utf-8").split("```toml")[1:]]
+    assert len(blocks) == 2
+    for block in blocks:
+        Path("documented.toml").write_text(block, encoding="utf-8")
+        assert read_scan_plan(Path("documented.toml")).count > 1
 
 
 def test_a_scan_measures(capsys: pytest.CaptureFixture[str]) -> None:
