@@ -6,7 +6,6 @@ A bench is described in ``bench.toml``; without one it is an emulated board in a
 from __future__ import annotations
 
 import logging
-import math
 import tomllib
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -14,15 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
-from labctl.interlock import Interlock
+from labctl.running import EngineConfig, InterlockConfig
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
-    from labctl.engine.states import Limits
 
 log = logging.getLogger(__name__)
 
@@ -67,42 +65,6 @@ class BoardConfig(_Section):
     serial_number: str | None = None
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
     emulator: EmulatorConfig = EmulatorConfig()
-
-
-class InterlockConfig(_Section):
-    """``[interlocks.NAME]``: what must hold while a scan runs."""
-
-    quantity: str
-    low: float = -math.inf
-    high: float = math.inf
-    hysteresis: float = 0.0
-    action: Literal["pause", "abort"] = "pause"
-    every_s: float = 5.0
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        problems = [problem.partition(": ")[2] for problem in self.value("it").problems()]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def value(self, name: str) -> Interlock:
-        """The interlock."""
-        return Interlock(name, **self.model_dump())
-
-
-class EngineConfig(_Section):
-    """``[engine]``: how long a run may be held up."""
-
-    pause_s: Annotated[float, Field(gt=0)] = 86_400.0
-    reconnect_s: Annotated[float, Field(gt=0)] = 120.0
-    safe_s: Annotated[float, Field(gt=0, le=600)] = 10.0
-
-    def value(self) -> Limits:
-        """The deadlines of the engine."""
-        from labctl.engine.states import Limits
-
-        return Limits(**self.model_dump())
 
 
 class BenchConfig(_Section):
