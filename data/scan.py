@@ -23,6 +23,7 @@ SCHEDULE: Final = "schedule"
 """Stands for an instrument in the name of an axis: the settings of the board's schedule."""
 
 MOST_SETTINGS: Final = 10_000_000
+_SLICE: Final = 4096
 
 SCHEDULE_SETTINGS: Final[Mapping[str, Quantity]] = {
     "spacing_ns": Quantity("spacing_ns", "event spacing", "ns", settable=True, low=1, high=100_000),
@@ -139,8 +140,11 @@ class ScanPlan:
 
         Snaking, each pass of an axis but the first begins where the one before ended.
         """
-        order = np.arange(self.count)
-        steps = np.empty((self.count, len(self.shape)), np.int64)
+        return self._steps(np.arange(self.count))
+
+    def _steps(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The steps at some settings, given by their place in the run."""
+        steps = np.empty((len(order), len(self.shape)), np.int64)
         inner = self.count
         for axis, size in enumerate(self.shape):
             inner //= size
@@ -164,12 +168,13 @@ class ScanPlan:
 
     def settings(self) -> Iterator[dict[str, Value]]:
         """The settings one after another, as :meth:`path`."""
-        for steps in self.indices().tolist():
-            yield {
-                axis.set: self.values[axis.set][step]
-                for step, leg in zip(steps, self.axes, strict=True)
-                for axis in axes_of(leg)
-            }
+        for start in range(0, self.count, _SLICE):
+            for steps in self._steps(np.arange(start, min(start + _SLICE, self.count))).tolist():
+                yield {
+                    axis.set: self.values[axis.set][step]
+                    for step, leg in zip(steps, self.axes, strict=True)
+                    for axis in axes_of(leg)
+                }
 
     def seconds(self, setting_s: float) -> float:
         """Seconds the run takes, waiting included.

@@ -69,7 +69,8 @@ class Conductor:
         message, made = "", False
         error: Exception | None = None
         try:
-            self._work.begin()
+            with self._control.waiting("making the file", self._limits.save_s):
+                self._work.begin()
             made = True
             self._measure()
         except _Leave:
@@ -230,9 +231,9 @@ class Conductor:
         if self._losses > limits.losses:
             raise lost.error
         reason = f"{lost.error}; reconnecting"
-        control.say(reason, warning=True)
         control.advance(State.RUNNING, State.PAUSING, reason)
-        control.advance(State.PAUSING, State.PAUSED, reason)
+        if not control.advance(State.PAUSING, State.PAUSED, reason):
+            control.say(reason, warning=True)
         quick = min(limits.glitch_s, limits.reconnect_s)
         try:
             self._open_again(lost, quick)
