@@ -108,7 +108,7 @@ class Conductor:
             self._control.stop("it was told to stop")
         self._leave_if_asked()
         if self._control.state is not State.RUNNING:
-            self._hold(self._control.reason)
+            self._hold(self._control.reason, asked=True)
         self._look()
         while self._watch.tripped:
             reason = "; ".join(guard.reason for guard in self._watch.tripped)
@@ -200,10 +200,15 @@ class Conductor:
         ready: Callable[[], bool] = lambda: False,
         every_s: float = math.inf,
         safe: bool = False,
+        asked: bool = False,
     ) -> None:
-        """Be paused until somebody resumes or ``ready``, which is asked every so many seconds, is true."""
+        """Be paused until somebody resumes or ``ready``, which is asked every so many seconds, is true.
+
+        A pause that was asked for is not begun here: whoever asked may have resumed already.
+        """
         control = self._control
-        control.advance(State.RUNNING, State.PAUSING, reason)
+        if not asked:
+            control.advance(State.RUNNING, State.PAUSING, reason)
         if safe:
             self._make_safe()
         control.advance(State.PAUSING, State.PAUSED, reason)

