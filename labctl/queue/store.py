@@ -172,7 +172,11 @@ class RunQueue:
             database.execute("UPDATE runner SET halt = ?", (when,))
 
     def halted(self) -> str:
-        """``now``, ``after``, or nothing: what was asked of the process that runs the queue."""
+        """``now``, ``after``, or nothing: what was asked of the process that runs the queue.
+
+        Being asked by that process, the file also shows other computers that it lives.
+        """
+        self.path.touch()
         with self._open() as database:
             found = database.execute("SELECT halt FROM runner").fetchone()
         return str(found[0]) if found else ""
