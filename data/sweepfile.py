@@ -71,7 +71,7 @@ class SweepWriter:
             raise BadInput(f"sweep {plan.kind} has nothing to measure: it needs points, weights and a schedule")
         writer = RunWriter.create(folder, metadata)
         try:
-            for name, variable in _plan_variables(plan).items():
+            for name, variable in plan_variables(plan).items():
                 writer.add(name, variable)
             writer.stream(
                 "output",
@@ -154,7 +154,8 @@ def sweep_of(run: Run) -> SweepData:
     Raises:
         BadInput: it is a run of another kind.
     """
-    if "plan_kind" not in run.variables or "output" not in run.variables:
+    output = run.variables.get("output")
+    if "plan_kind" not in run.variables or output is None or output.dims != ("point", "repeat", "column"):
         raise BadInput(f"{run.path} is a run of kind {run.metadata.kind}, not a sweep")
     plan = SweepPlan(
         kind=str(run.values("plan_kind")),
@@ -169,7 +170,12 @@ def sweep_of(run: Run) -> SweepData:
     return SweepData(plan, run.values("output"), run.rows_done or 0, run.metadata.run_id)
 
 
-def _plan_variables(plan: SweepPlan) -> dict[str, Variable]:
+def plan_variables(plan: SweepPlan) -> dict[str, Variable]:
+    """The variables that say what a sweep does; everything but what it measures.
+
+    Raises:
+        BadInput: a coordinate or an event order has the wrong length.
+    """
     schedules = plan.schedules
     rows = plan.weights.shape[1]
 

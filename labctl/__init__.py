@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from calibration.record import CalibrationRecord
     from data.errors import BadInput, Cancelled, LabctlError
     from data.export import export
+    from data.scan import ScanPlan
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
     from labctl.evaluating import compare, load
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from labctl.learning import train_arms as train
     from labctl.measuring import calibrate, plans, sweep
     from labctl.report import write_report
+    from labctl.scanning import scan
 
 _HOMES = {
     "Bench": "labctl.bench:Bench",
@@ -44,6 +46,7 @@ _HOMES = {
     "calibrate": "labctl.measuring:calibrate",
     "plans": "labctl.measuring:plans",
     "sweep": "labctl.measuring:sweep",
+    "scan": "labctl.scanning:scan",
     "compare": "labctl.evaluating:compare",
     "load": "labctl.evaluating:load",
     "prepare_speech": "labctl.learning:prepare_speech",
@@ -56,6 +59,7 @@ _HOMES = {
     "LabctlError": "data.errors:LabctlError",
     "Geometry": "data.values:Geometry",
     "Identity": "data.values:Identity",
+    "ScanPlan": "data.scan:ScanPlan",
     "Schedule": "data.values:Schedule",
 }
 
@@ -69,6 +73,7 @@ __all__ = [
     "Geometry",
     "Identity",
     "LabctlError",
+    "ScanPlan",
     "Schedule",
     "calibrate",
     "compare",
@@ -77,6 +82,7 @@ __all__ = [
     "open_bench",
     "plans",
     "prepare_speech",
+    "scan",
     "sweep",
     "train",
     "write_report",

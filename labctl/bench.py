@@ -17,8 +17,8 @@ from pydantic import Field, ValidationError
 
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
-from labctl.instruments import InstrumentConfig, InstrumentName, Instruments
-from labctl.instruments import Section as _Section
+from labctl.instruments import InstrumentConfig, InstrumentName, Instruments, Section
+from labctl.running import EngineConfig, InterlockConfig
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
@@ -32,7 +32,7 @@ EMULATED = "emulated"
 """The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """``[schedule]``: how vectors are sent, unless a command says otherwise."""
 
     spacing_ns: Annotated[int, Field(ge=1, le=100_000)] = 40
@@ -46,7 +46,7 @@ class ScheduleConfig(_Section):
         return Schedule(**self.model_dump())
 
 
-class EmulatorConfig(_Section):
+class EmulatorConfig(Section):
     """``[board.emulator]``: the board that is emulated when the address is ``emulated``."""
 
     seed: Annotated[int, Field(ge=0, le=999_999)] = 1
@@ -55,7 +55,7 @@ class EmulatorConfig(_Section):
     faults: tuple[str, ...] = ()
 
 
-class BoardConfig(_Section):
+class BoardConfig(Section):
     """``[board]``: where the board is and which one it must be."""
 
     address: Annotated[str, Field(min_length=1)] = EMULATED
@@ -64,7 +64,7 @@ class BoardConfig(_Section):
     emulator: EmulatorConfig = EmulatorConfig()
 
 
-class BenchConfig(_Section):
+class BenchConfig(Section):
     """Everything ``bench.toml`` may say; each setting has a default."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)] = "bench"
@@ -73,6 +73,8 @@ class BenchConfig(_Section):
     board: BoardConfig = BoardConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     instruments: dict[InstrumentName, InstrumentConfig] = Field(default_factory=dict)
+    interlocks: dict[str, InterlockConfig] = Field(default_factory=dict)
+    engine: EngineConfig = EngineConfig()
 
     @classmethod
     def read(cls, path: Path) -> BenchConfig:

@@ -11,6 +11,7 @@ from calibration.probe import probe
 from calibration.record import CalibrationRecord, load_record
 from data.errors import BadInput
 from data.runfile import Run, RunWriter, read_metadata, read_run
+from data.scanrun import ScanData, is_scan, scan_of
 from data.sweep import SweepData
 from data.sweepfile import sweep_of
 from labctl.comparison import Comparison, compare_network
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from labctl.bench import Bench
 
 log = logging.getLogger(__name__)
+
+Loaded = CalibrationRecord | SweepData | ScanData | TrainedNetwork | Run
+"""What :func:`load` can give."""
 
 CALIBRATION = "calibration"
 NETWORK_SUFFIX = ".safetensors"
@@ -132,8 +136,10 @@ def calibration_record(calibration: CalibrationRecord | Path | str, folder: Path
     return load_record(find(calibration, folder=folder, kind=CALIBRATION))
 
 
-def load(what: Path | str, folder: Path | str | None = None) -> CalibrationRecord | SweepData | TrainedNetwork | Run:
-    """Load what labctl wrote, as the type that fits: calibration, sweep, network, or any other run.
+def load(
+    what: Path | str, folder: Path | str | None = None
+) -> CalibrationRecord | SweepData | ScanData | TrainedNetwork | Run:
+    """Load what labctl wrote, as the type that fits: calibration, sweep, scan, network, or any other run.
 
     Args:
         what: a file, a run id, the start of one, or ``latest``.
@@ -149,4 +155,6 @@ def load(what: Path | str, folder: Path | str | None = None) -> CalibrationRecor
     if kind == CALIBRATION:
         return load_record(path)
     run = read_run(path)
+    if is_scan(run):
+        return scan_of(run)
     return sweep_of(run) if "plan_kind" in run.variables else run

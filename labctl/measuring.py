@@ -19,6 +19,7 @@ from data.sweepfile import read_sweep
 from data.values import Geometry, Schedule
 from labctl.engine import run_plan
 from labctl.progress import Listener, Stop, never, part, silent
+from labctl.rig import watch_of
 
 if TYPE_CHECKING:
     from calibration.record import CalibrationRecord
@@ -93,7 +94,9 @@ def sweep(
             break
         heard = part(listener, done / total, (done + plan.vectors) / total)
         metadata = bench_metadata(bench, plan.kind, seed=seed, plan=json.dumps(_outline(plan)))
-        files.append(run_plan(plan, bench.board, bench.runs, metadata, listener=heard, stop=stop))
+        watch, limits = watch_of(bench), bench.config.engine.value()
+        path = run_plan(plan, bench.board, bench.runs, metadata, listener=heard, stop=stop, watch=watch, limits=limits)
+        files.append(path)
         done += plan.vectors
     return tuple(files)
 

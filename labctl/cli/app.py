@@ -14,6 +14,8 @@ from labctl.cli import (
     instrument_commands,
     kill_commands,
     model_commands,
+    queue_commands,
+    scan_commands,
     selftest_commands,
     study_commands,
 )
@@ -56,6 +58,8 @@ app.command("discover")(bench_commands.discover)
 app.add_typer(instrument_commands.instruments, name="instruments")
 app.command("doctor")(doctor_commands.doctor)
 app.command("sweep")(bench_commands.sweep)
+app.command("scan")(scan_commands.scan)
+app.add_typer(queue_commands.queue, name="queue")
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
 app.command("compare")(model_commands.compare)

@@ -11,7 +11,6 @@ from data.runfile import read_metadata
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
 from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
-from labctl import engine
 from labctl.engine import run_plan
 
 GEOMETRY = Geometry(rows=8, columns=4)
@@ -68,19 +67,16 @@ def test_every_point_is_measured_in_the_plans_order(plan: SweepPlan, tmp_path: P
     sweep = read_sweep(path)
     assert sweep.measured == 10
     assert sweep.outputs[:, :, 0].ravel().tolist() == list(range(30))
-    assert board.done == ["program", "multiply", "program", "multiply"]
+    assert board.done == ["program", "multiply", "program", "multiply", "safe"]
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
     assert read_metadata(path).status == "complete"
 
 
-def test_a_lost_link_leaves_the_board_safe_and_the_rows_kept(
-    plan: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "BATCH_VECTORS", 6)
+def test_a_lost_link_leaves_the_board_safe_and_the_rows_kept(plan: SweepPlan, tmp_path: Path) -> None:
     board = CountingBoard(breaks_after=12)
     with pytest.raises(LabctlError, match="link is gone"):
-        run_plan(plan, board, tmp_path, metadata())
+        run_plan(plan, board, tmp_path, metadata(), batch_vectors=6)
     assert board.done[-1] == "safe"
     (path,) = tmp_path.glob("*.h5")
     sweep = read_sweep(path)
@@ -90,10 +86,9 @@ def test_a_lost_link_leaves_the_board_safe_and_the_rows_kept(
     assert "link is gone" in read_metadata(path).message
 
 
-def test_a_stop_keeps_what_was_measured(plan: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BATCH_VECTORS", 6)
+def test_a_stop_keeps_what_was_measured(plan: SweepPlan, tmp_path: Path) -> None:
     board = CountingBoard()
-    path = run_plan(plan, board, tmp_path, metadata(), stop=lambda: board.vectors >= 12)
+    path = run_plan(plan, board, tmp_path, metadata(), stop=lambda: board.vectors >= 12, batch_vectors=6)
     assert read_metadata(path).status == "stopped"
     assert read_sweep(path).measured == 4
 

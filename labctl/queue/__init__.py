@@ -1,0 +1,20 @@
+"""The queue of runs: on disk, whole after a kill, run by one process at a time."""
+
+from labctl.queue.entries import Entry, EntryState, OnFailure
+from labctl.queue.jobs import CalibrateJob, Job, ScanJob, SweepJob
+from labctl.queue.runner import QueueResult, run_queue
+from labctl.queue.store import QUEUE_NAME, RunQueue
+
+__all__ = [
+    "QUEUE_NAME",
+    "CalibrateJob",
+    "Entry",
+    "EntryState",
+    "Job",
+    "OnFailure",
+    "QueueResult",
+    "RunQueue",
+    "ScanJob",
+    "SweepJob",
+    "run_queue",
+]
