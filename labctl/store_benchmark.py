@@ -179,6 +179,7 @@ def qcodes_scalars(folder: Path) -> float:
 def _qcodes(folder: Path, parameters: dict[str, str], results: list[Any]) -> float:
     with redirect_stdout(sys.stderr):  # it tells the number of every run
         dataset = importlib.import_module(f"{QCODES}.dataset")
+        importlib.import_module("tqdm").tqdm.monitor_interval = 0  # its progress bars would leave a thread behind
         logging.getLogger(QCODES).setLevel(logging.WARNING)
         dataset.initialise_or_create_database_at(str(folder / "qcodes.db"))
         experiment = dataset.load_or_create_experiment("labctl", "bench")
