@@ -1,10 +1,13 @@
 """The ordered multiply for training: forward and backward through the recurrence, aware of the rails.
 
-float32 runs in compiled kernels, float64 in plain torch operations, event by event, which is slow and what the kernels
-are compared to.
+float32 runs in compiled kernels (numba on a CPU, Triton on a CUDA device), float64 in plain torch operations, event by
+event, which is slow and what the kernels are compared to. float32 on a device without a kernel runs so too, with a
+warning.
 """
 
 from __future__ import annotations
+
+import warnings
 
 import torch
 from torch import Tensor
@@ -14,9 +17,14 @@ from data.values import Schedule
 from models.event_loop import event_by_event
 from models.functions import compiled_multiply
 from models.kernels.coefficients import Coefficients
-from models.kernels.tensors import Sending, check_finite
+from models.kernels.tensors import Sending, check_finite, has_kernel
 from models.operator import operator_multiply
 from models.tensor_coefficients import TensorCoefficients
+
+_SLOW = (
+    "there is no compiled kernel of the ordered multiply for {}, so it runs event by event, slowly; "
+    "on a CUDA device install triton (extra `gpu-kernels`)"
+)
 
 
 def ordered_multiply(
@@ -48,14 +56,16 @@ def ordered_multiply(
         charges, weights = charges[:, None], weights[None]
     rows = _rows(coefficients)
     _check(charges, weights, rows, schedule)
+    rows = rows.to(charges.device)
     made = coefficients if isinstance(coefficients, Coefficients) else None
     sending = Sending(schedule, coefficients.uses_line, made)
-    if charges.dtype == torch.float32 and charges.device.type == "cpu":
+    if has_kernel(charges):
         kernel = operator_multiply if torch.compiler.is_compiling() else compiled_multiply
         voltages = kernel(charges, weights, rows, sending)
     else:
-        check_finite("charges", charges)
-        check_finite("weights", weights)
+        if charges.dtype == torch.float32:
+            warnings.warn(_SLOW.format(charges.device), RuntimeWarning, stacklevel=2)
+        check_finite(charges, weights)
         sending.coefficients(rows)
         voltages = event_by_event(charges, weights, rows, sending.uses_line, schedule)
     return voltages[:, 0] if flat else voltages

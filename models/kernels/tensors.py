@@ -9,6 +9,7 @@ from torch import Tensor
 
 from data.errors import BadInput
 from data.values import Schedule
+from models.kernels import gpu
 from models.kernels.coefficients import Coefficients
 from models.kernels.cpu import gradients, parallel_kernels, voltages
 from models.kernels.parameter_gradients import parameter_gradients
@@ -58,9 +59,10 @@ def multiply(charges: Tensor, weights: Tensor, rows: Tensor, sending: Sending, m
     Raises:
         BadInput: a value that is not finite, or coefficients of no board.
     """
-    check_finite("charges", charges)
-    check_finite("weights", weights)
+    check_finite(charges, weights)
     coefficients = sending.coefficients(rows)
+    if charges.is_cuda:
+        return gpu.multiply(charges, weights, rows, sending.uses_line, sending.schedule, marking)
     x, w = charges.detach().contiguous().numpy(), weights.detach().contiguous().numpy()
     out = torch.empty(*x.shape[:2], w.shape[2])
     last = torch.empty_like(out) if marking else torch.empty(0)
@@ -75,6 +77,8 @@ def multiply_back(
     if not len(last) and len(grad):
         # Within torch.func a transform further out may ask for gradients that nobody saw coming.
         _, last = multiply(charges, weights, rows, sending, True)
+    if charges.is_cuda:
+        return _multiply_back_on_gpu(charges, weights, rows, last, grad, sending, wanted)
     x, w = charges.detach().contiguous().numpy(), weights.detach().contiguous().numpy()
     top, coefficients, schedule = grad.detach().contiguous().numpy(), sending.coefficients(rows), sending.schedule
     grad_x = grad_w = grad_rows = torch.empty(0)
@@ -90,14 +94,33 @@ def multiply_back(
     return grad_x, grad_w, grad_rows
 
 
-def check_finite(name: str, values: Tensor) -> None:
+def has_kernel(charges: Tensor) -> bool:
+    """Whether a compiled kernel computes such tensors: float32 on a CPU, or on a CUDA device where Triton is there."""
+    device = charges.device.type
+    return charges.dtype == torch.float32 and (device == "cpu" or (device == "cuda" and gpu.available()))
+
+
+def check_finite(charges: Tensor, weights: Tensor) -> None:
     """Raise :class:`BadInput` if a value is NaN or infinite.
 
-    The sum tells, at the price of reading the values once; only a sum that is not finite asks for a closer look.
+    The sums tell, at the price of reading the values once; only a sum that is not finite asks for a closer look.
     """
-    if bool(values.detach().sum().isfinite()):
+    if bool((charges.detach().sum() + weights.detach().sum()).isfinite()):
         return
-    bad = torch.nonzero(~values.detach().isfinite())
-    if len(bad):
-        place = tuple(bad[0].tolist())
-        raise BadInput(f"the {name} must be finite; at {place} they hold {values.detach()[place].item():g}")
+    for name, values in (("charges", charges.detach()), ("weights", weights.detach())):
+        bad = torch.nonzero(~values.isfinite())
+        if len(bad):
+            place = tuple(bad[0].tolist())
+            raise BadInput(f"the {name} must be finite; at {place} they hold {values[place].item():g}")
+
+
+def _multiply_back_on_gpu(
+    charges: Tensor, weights: Tensor, rows: Tensor, last: Tensor, grad: Tensor, sending: Sending, wanted: Wanted
+) -> tuple[Tensor, Tensor, Tensor]:
+    grad_x = grad_w = grad_rows = torch.empty(0, device=charges.device)
+    job = sending.uses_line, sending.schedule
+    if wanted[0] or wanted[1]:
+        grad_x, grad_w = gpu.multiply_back(charges, weights, rows, last, grad, *job)
+    if wanted[2]:
+        grad_rows = gpu.parameter_gradients(charges, weights, rows, grad, *job)
+    return grad_x, grad_w, grad_rows
