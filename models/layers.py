@@ -23,7 +23,8 @@ class OrderedLinear(nn.Module):
 
     Weights are in code units, shape (inputs, outputs). The layer holds the parameters of the columns that carry it, so
     its ``state_dict`` is complete, and nothing else: calling it changes nothing in it, and noise comes only from draws
-    that the caller hands over.
+    that the caller hands over. After a step of an optimiser call :meth:`clamp`: weights beyond the board's range are
+    refused.
 
     Args:
         weights: in code units, shape (inputs, outputs).
@@ -142,6 +143,12 @@ class OrderedLinear(nn.Module):
         """
         sums = self.chip().read_out(self.voltages(codes, schedule), noise).sum(dim=1)
         return sums if self.bias is None else sums + self.bias
+
+    def clamp(self) -> None:
+        """Bring weights that a training step moved out of the board's range back to its edge."""
+        top = self.geometry.weight_max
+        with torch.no_grad():
+            self.weight.clamp_(-top, top)
 
     def extra_repr(self) -> str:
         """Shape, blocks and terms, for ``print``."""
