@@ -27,7 +27,9 @@ def event_by_event(charges: Tensor, weights: Tensor, rows: Tensor, uses_line: bo
     events = torch.as_tensor(listed, device=charges.device).long()
     counts = torch.as_tensor(taken, device=charges.device)[:, :, None]
     blocks = torch.arange(charges.shape[1], device=charges.device)
-    voltage = charges.new_zeros(*charges.shape[:2], weights.shape[2])
+    # Where nothing is sent, gradients are zeros too, and not absent.
+    nothing = 0 * (charges.sum() + weights.sum())
+    voltage = charges.new_zeros(*charges.shape[:2], weights.shape[2]) + nothing
     on_line = torch.zeros_like(voltage)
     for step in range(schedule.sends * int(counts.max()) if counts.numel() else 0):
         # Vectors with fewer slots finish earlier: their slot of this step would lie beyond their last.
