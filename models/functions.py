@@ -33,6 +33,7 @@ class _Multiply(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         charges, weights, rows, ctx.sending, _ = inputs
         ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(charges, weights, rows, output[1])
 
     @staticmethod

@@ -73,6 +73,7 @@ def _(charges: Tensor, weights: Tensor, rows: Tensor, *rest: Any) -> tuple[Tenso
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(*inputs[:3], output[1])
     ctx.job = inputs[3:]
 
