@@ -105,7 +105,9 @@ def test_a_rail_that_is_only_just_reached_clips(
     scale = 0.5 * FULL_SCALE / ((1 - short) * _peak(moves * sends, decay, fast.get("line", 0.0)))
     weights = scale * torch.tensor(moves, dtype=torch.float64)[None, :, None].expand(-1, -1, columns)
     charges = torch.ones(2, 1, rising + falling, dtype=torch.float64)
-    chip = factors(columns, uses_line, decay=decay, low=-0.5 * FULL_SCALE, high=0.5 * FULL_SCALE, **fast)
+    near, far = 0.5 * FULL_SCALE, 2 * FULL_SCALE
+    rails = {"low": -far, "high": near} if sign > 0 else {"low": -near, "high": far}
+    chip = factors(columns, uses_line, decay=decay, **rails, **fast)
     expected = compare(charges, weights, chip, Schedule(sends=sends))
     if sends == 1:
         free = ordered_multiply(charges, weights, factors(columns, uses_line, decay=decay, **fast), Schedule())

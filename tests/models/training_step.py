@@ -18,7 +18,7 @@ from models.ordered import ordered_multiply
 from models.tensor_coefficients import TensorCoefficients
 from tests.models.chips import random_chip
 
-VECTORS, INPUTS, OUTPUTS, BLOCKS = 16384, 980, 128, 8
+VECTORS, INPUTS, OUTPUTS, BLOCKS = 6144, 980, 128, 8
 ROWS = 128
 
 
