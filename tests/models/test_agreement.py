@@ -102,7 +102,9 @@ def test_a_rail_that_is_only_just_reached_clips(
     moves = [sign] * rising + [-0.8 * sign] * falling
     # A line that keeps nearly nothing and does not saturate: as good as none, but another kernel.
     fast = {"line": 0.001, "line_settle": 0.0, "limit": 1e6} if uses_line else {}
-    scale = 0.5 * FULL_SCALE / ((1 - short) * _peak(moves * sends, decay, fast.get("line", 0.0)))
+    scale = (
+        0.5 * FULL_SCALE / ((1 - short) * _peak([sign * move for move in moves] * sends, decay, fast.get("line", 0.0)))
+    )
     weights = scale * torch.tensor(moves, dtype=torch.float64)[None, :, None].expand(-1, -1, columns)
     charges = torch.ones(2, 1, rising + falling, dtype=torch.float64)
     near, far = 0.5 * FULL_SCALE, 2 * FULL_SCALE
@@ -115,11 +117,12 @@ def test_a_rail_that_is_only_just_reached_clips(
 
 
 def _peak(moves: list[float], decay: float, line: float) -> float:
+    """The highest voltage on the way."""
     voltage = on_line = farthest = 0.0
     for move in moves:
         on_line = on_line * line + move
         voltage = voltage * decay + (1 - line) * on_line
-        farthest = max(farthest, abs(voltage))
+        farthest = max(farthest, voltage)
     return farthest
 
 
