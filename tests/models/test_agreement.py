@@ -134,20 +134,21 @@ def test_everything_at_the_rails_and_nothing_at_all() -> None:
     assert torch.all(compare(torch.zeros(3, 1, 40), weights, chip, Schedule(sends=2)) == 0.0)
 
 
-@pytest.mark.parametrize("uses_line", [False, True], ids=["membrane", "line"])
 @settings(max_examples=20, deadline=None)
 @given(order=st.permutations(range(37)), seed=st.integers(0, 10**6))
-def test_out_of_reach_no_order_changes_any_bit(uses_line: bool, order: list[int], seed: int) -> None:
-    """Whole charges far from the rails, no leak, a line that is empty again at once: float32 holds these sums."""
+def test_out_of_reach_no_order_changes_any_bit(order: list[int], seed: int) -> None:
+    """Whole charges far from the rails and no leak: sums that float32 holds. A line that is empty at once rounds."""
     chance = np.random.default_rng(seed)
     charges = torch.as_tensor(chance.integers(0, 32, (5, 37)).astype(np.float32))
     weights = torch.as_tensor(chance.integers(-63, 64, (37, 130)).astype(np.float32))
-    empty = {"line": 0.0, "line_settle": 0.0, "limit": 1e9} if uses_line else {}
-    chip = factors(130, uses_line, low=-1e6, high=1e6, **empty)
+    chip = factors(130, low=-1e6, high=1e6)
     straight = ordered_multiply(charges, weights, chip, Schedule(sends=2))
     moved = ordered_multiply(charges, weights, chip, Schedule(sends=2, order=tuple(order)))
     assert torch.equal(moved, straight)
-    torch.testing.assert_close(straight, 2 * charges @ weights, rtol=0, atol=0)
+    assert torch.equal(straight, 2 * charges @ weights)
+    chip = factors(130, True, low=-1e6, high=1e6, line=0.0, line_settle=0.0, limit=1e9)
+    lined = ordered_multiply(charges, weights, chip, Schedule(sends=2, order=tuple(order)))
+    torch.testing.assert_close(lined, straight, rtol=0, atol=1e-6 * float(straight.abs().max()))
 
 
 SIGNS = torch.tensor([3.0] * 10 + [-2.0] * 10)[:, None]
