@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from data.errors import BadInput
 from data.values import Geometry, Schedule
+from models.kernels import gpu
 from models.kernels.coefficients import Coefficients
 from models.ordered import ordered_multiply
 from models.parameters import ChipParameters
@@ -79,7 +80,7 @@ class Operands:
     matrix: Tensor
 
 
-def operands(shape: Shape, seed: int = 0) -> Operands:
+def operands(shape: Shape, seed: int = 0, device: str = "cpu") -> Operands:
     """Activation codes with a share of zeros and weights of a trained network's size, times the default gain."""
     chance = np.random.default_rng(seed)
     rows = Geometry().rows
@@ -94,10 +95,10 @@ def operands(shape: Shape, seed: int = 0) -> Operands:
         charges[:, block, : stop - first] = codes[:, first:stop]
         blocks[block, : stop - first] = weights[first:stop]
     return Operands(
-        charges=torch.from_numpy(charges),
-        weights=torch.from_numpy(blocks),
-        inputs=torch.from_numpy(codes.astype(np.float32)),
-        matrix=torch.from_numpy(np.ascontiguousarray(weights.T, dtype=np.float32)),
+        charges=torch.from_numpy(charges).to(device),
+        weights=torch.from_numpy(blocks).to(device),
+        inputs=torch.from_numpy(codes.astype(np.float32)).to(device),
+        matrix=torch.from_numpy(np.ascontiguousarray(weights.T, dtype=np.float32)).to(device),
     )
 
 
@@ -137,14 +138,42 @@ def measure(threads: int | None = None, rounds: int = ROUNDS) -> list[Figure]:
             plain, cases = _cases(operands(shape), shape)
             ratios = _take_turns(plain, cases, rounds)
             figures += [Figure(case, ratio, threads, shape.words) for case, ratio in ratios.items()]
+        if not _no_gpu():
+            figures += _measure_on_gpu(threads, rounds)
     return figures
 
 
 def absent() -> dict[str, str]:
     """Cases that cannot run here, and why."""
+    reasons = {}
     if importlib.util.find_spec(LIGHTNING) is None:
-        return {"peer/aihwkit-lightning": "aihwkit-lightning is not installed (extra `bench`)"}
-    return {}
+        reasons["peer/aihwkit-lightning"] = "aihwkit-lightning is not installed (extra `bench`)"
+    if _no_gpu():
+        reasons["gpu/*"] = _no_gpu()
+    return reasons
+
+
+def _no_gpu() -> str:
+    """Why nothing can be timed on a GPU here; empty where it can."""
+    if not torch.cuda.is_available():
+        return "there is no CUDA device"
+    return "" if gpu.available() else "triton is not installed (extra `gpu-kernels`)"
+
+
+def _measure_on_gpu(threads: int, rounds: int) -> list[Figure]:
+    """The cases that are ours, against the vendor's product in full float32 on the same device."""
+    figures: list[Figure] = []
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        for shape in (KEYWORD, SQUARE):
+            plain, cases = _cases(operands(shape, device="cuda"), shape)
+            own = {case: work for case, work in cases.items() if not case.startswith("peer/")}
+            ratios = _take_turns(plain, own, rounds, torch.cuda.synchronize)
+            figures += [Figure(f"gpu/{case}", ratio, threads, shape.words) for case, ratio in ratios.items()]
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+    return figures
 
 
 @contextmanager
@@ -179,7 +208,7 @@ def _cases(given: Operands, shape: Shape) -> tuple[dict[str, Work], dict[str, Wo
         "peer/torch-loop": _torch_loop(given, Coefficients.of(chip(shape.outputs, rails=85.0), schedule)),
         "peer/hxtorch-mock": lambda: mock_multiply(given.inputs, given.matrix.T / 0.002, 0.002, schedule.sends, 2.0),
     }
-    if not absent():
+    if "peer/aihwkit-lightning" not in absent() and given.inputs.device.type == "cpu":
         cases["peer/aihwkit-lightning"] = _lightning(given)
     plain: dict[str, Work] = {
         "forward": lambda: functional.linear(given.inputs, given.matrix),
@@ -190,7 +219,7 @@ def _cases(given: Operands, shape: Shape) -> tuple[dict[str, Work], dict[str, Wo
 
 def _plain_training(given: Operands) -> Work:
     x, w = given.inputs.clone().requires_grad_(), given.matrix.clone().requires_grad_()
-    top = torch.randn(len(x), len(w))
+    top = torch.randn(len(x), len(w), device=x.device)
 
     def work() -> None:
         torch.autograd.grad(functional.linear(x, w), (x, w), top)
@@ -200,7 +229,7 @@ def _plain_training(given: Operands) -> Work:
 
 def _training(given: Operands, factors: Coefficients, schedule: Schedule) -> Work:
     x, w = given.charges.clone().requires_grad_(), given.weights.clone().requires_grad_()
-    top = torch.randn(*x.shape[:2], w.shape[2])
+    top = torch.randn(*x.shape[:2], w.shape[2], device=x.device)
 
     def work() -> None:
         torch.autograd.grad(ordered_multiply(x, w, factors, schedule), (x, w), top)
@@ -261,29 +290,37 @@ def _lightning(given: Operands) -> Work:
     return work
 
 
-def _take_turns(plain: dict[str, Work], cases: dict[str, Work], rounds: int) -> dict[str, float]:
+def _nothing() -> None:
+    """On the CPU work is finished when its call returns."""
+
+
+def _take_turns(
+    plain: dict[str, Work], cases: dict[str, Work], rounds: int, finish: Callable[[], None] = _nothing
+) -> dict[str, float]:
     """Median over rounds of each case's time, divided by that of the plain product it compares with."""
     works = {**{f"plain/{name}": work for name, work in plain.items()}, **cases}
-    repeats = {name: _repeats(work) for name, work in works.items()}
+    repeats = {name: _repeats(work, finish) for name, work in works.items()}
     ratios: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(rounds):
-        times = {name: _seconds(work, repeats[name]) for name, work in works.items()}
+        times = {name: _seconds(work, repeats[name], finish) for name, work in works.items()}
         for name in cases:
             base = "plain/train" if name.startswith("train/") else "plain/forward"
             ratios[name].append(times[name] / times[base])
     return {name: round(median(values), 2) for name, values in ratios.items()}
 
 
-def _repeats(work: Work) -> int:
+def _repeats(work: Work, finish: Callable[[], None]) -> int:
     """How many repeats fill the shortest time of a round; also compiles and warms up."""
     work()
-    return max(1, min(100, round(MINIMUM_S / max(_seconds(work, 2), 1e-6))))
+    return max(1, min(100, round(MINIMUM_S / max(_seconds(work, 2, finish), 1e-6))))
 
 
-def _seconds(work: Work, repeats: int) -> float:
+def _seconds(work: Work, repeats: int, finish: Callable[[], None]) -> float:
     # The case before it left caches and the allocator in a state of its own; no case shall pay for its neighbour.
     work()
+    finish()
     start = time.perf_counter()
     for _ in range(repeats):
         work()
+    finish()
     return (time.perf_counter() - start) / repeats

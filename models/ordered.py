@@ -1,54 +1,73 @@
 """The ordered multiply for training: forward and backward through the recurrence, aware of the rails.
 
-float32 on the CPU runs in compiled kernels; any other floating type runs in plain torch operations, event by event,
-which is slow and what the kernels are compared to.
+float32 runs in compiled kernels (numba on a CPU, Triton on a CUDA device), float64 in plain torch operations, event by
+event, which is slow and what the kernels are compared to. float32 on a device without a kernel runs so too, with a
+warning.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from data.errors import BadInput
 from data.values import Schedule
+from models.event_loop import event_by_event
+from models.functions import compiled_multiply
 from models.kernels.coefficients import Coefficients
-from models.kernels.cpu import event_lists, gradients, voltages
+from models.kernels.tensors import Sending, check_finite, has_kernel
+from models.operator import operator_multiply
+from models.tensor_coefficients import TensorCoefficients
+
+_SLOW = (
+    "there is no compiled kernel of the ordered multiply for {}, so it runs event by event, slowly; "
+    "on a CUDA device install triton (extra `gpu-kernels`)"
+)
 
 
-def ordered_multiply(charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
+def ordered_multiply(
+    charges: Tensor, weights: Tensor, coefficients: Coefficients | TensorCoefficients, schedule: Schedule
+) -> Tensor:
     """Membrane voltage after settling, in output codes, before offset, noise and rounding; differentiable.
 
-    The gradient passes through every slot after the last one that clipped; a charge before it, or in it, has none.
+    The gradient of charges and weights passes through every slot after the last one that clipped; a charge before it,
+    or in it, has none. The rail at which a column clipped last has the gradient instead. The gradient of a charge of 0
+    that takes no slot is 0.
 
     Args:
-        charges: input charges, at least 0, shape (vectors, rows) or (vectors, blocks, rows); a charge of 0 is a zero
-            activation and takes no slot where the schedule skips zeros.
+        charges: input charges, shape (vectors, rows) or (vectors, blocks, rows); a charge of 0 is a zero activation and
+            takes no slot where the schedule skips zeros.
         weights: output codes for each unit of charge, shape (rows, columns) or (blocks, rows, columns).
-        coefficients: what a slot does to line and membrane, one value a column.
+        coefficients: what a slot does to line and membrane, one value a column; as tensors where they are to be
+            learned.
         schedule: how the vectors are sent.
 
     Returns:
         Shape (vectors, columns) or (vectors, blocks, columns).
 
     Raises:
-        BadInput: shapes that do not fit together.
+        BadInput: shapes, types or devices that do not fit together, an event order that is none, a value that is not
+            finite, or coefficients that no board has.
     """
     flat = charges.ndim == 2
     if flat:
         charges, weights = charges[:, None], weights[None]
-    if charges.ndim != 3 or weights.ndim != 3 or charges.shape[1:] != weights.shape[:2]:
-        raise BadInput(f"charges of shape {tuple(charges.shape)} do not fit weights of shape {tuple(weights.shape)}")
-    if weights.shape[2] != len(coefficients.decay):
-        raise BadInput(f"the weights have {weights.shape[2]} columns, the chip parameters {len(coefficients.decay)}")
-    if charges.dtype == torch.float32 and charges.device.type == "cpu":
-        apply: Any = _OrderedMultiply.apply
-        voltages: Tensor = apply(charges, weights, coefficients, schedule)
+    rows = _rows(coefficients)
+    _check(charges, weights, rows, schedule)
+    rows = rows.to(charges.device)
+    made = coefficients if isinstance(coefficients, Coefficients) else None
+    sending = Sending(schedule, coefficients.uses_line, made)
+    if has_kernel(charges):
+        kernel = operator_multiply if torch.compiler.is_compiling() else compiled_multiply
+        voltages = kernel(charges, weights, rows, sending)
     else:
-        voltages = _event_by_event(charges, weights, coefficients, schedule)
+        if charges.dtype == torch.float32:
+            warnings.warn(_SLOW.format(charges.device), RuntimeWarning, stacklevel=2)
+        check_finite(charges, weights)
+        sending.coefficients(rows)
+        voltages = event_by_event(charges, weights, rows, sending.uses_line, schedule)
     return voltages[:, 0] if flat else voltages
 
 
@@ -58,58 +77,23 @@ def unordered_multiply(charges: Tensor, weights: Tensor, low: Tensor, high: Tens
     return total.clamp(low, high)
 
 
-class _OrderedMultiply(torch.autograd.Function):
-    """Compiled forward and backward."""
-
-    @staticmethod
-    def forward(ctx: Any, charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
-        x, w = charges.detach().contiguous().numpy(), weights.detach().contiguous().numpy()
-        out = torch.empty(*x.shape[:2], w.shape[2])
-        training = any(ctx.needs_input_grad[:2])
-        last = np.empty(tuple(out.shape), np.float32) if training else None
-        voltages(x, w, coefficients, schedule, out.numpy(), last)
-        ctx.job = (x, w, coefficients, schedule, last) if training else None
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        x, w, coefficients, schedule, last = ctx.job
-        wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
-        grad_x, grad_w = gradients(x, w, coefficients, schedule, last, grad.contiguous().numpy(), wanted)
-        return _tensor(grad_x), _tensor(grad_w), None, None
+def _rows(coefficients: Coefficients | TensorCoefficients) -> Tensor:
+    if isinstance(coefficients, TensorCoefficients):
+        return coefficients.rows
+    return torch.from_numpy(coefficients.stack() if torch.compiler.is_compiling() else coefficients.rows)
 
 
-def _tensor(array: np.ndarray[Any, np.dtype[np.float32]] | None) -> Tensor | None:
-    return None if array is None else torch.from_numpy(array)
-
-
-def _event_by_event(charges: Tensor, weights: Tensor, coefficients: Coefficients, schedule: Schedule) -> Tensor:
-    """The same in torch operations: every slot of all vectors at once, the settle step last."""
-
-    def column(values: np.ndarray[Any, np.dtype[np.float64]]) -> Tensor:
-        return torch.as_tensor(values, dtype=charges.dtype, device=charges.device)
-
-    c = coefficients
-    decay, low, high, settle = column(c.decay), column(c.low), column(c.high), column(c.settle)
-    line, limit, line_settle = column(c.line), column(c.limit), column(c.line_settle)
-    listed, taken = event_lists(charges.detach().cpu().numpy(), schedule)
-    events = torch.as_tensor(listed, device=charges.device).long()
-    counts = torch.as_tensor(taken, device=charges.device)[:, :, None]
-    blocks = torch.arange(charges.shape[1], device=charges.device)
-    voltage = charges.new_zeros(*charges.shape[:2], weights.shape[2])
-    on_line = torch.zeros_like(voltage)
-    for step in range(schedule.sends * int(counts.max()) if counts.numel() else 0):
-        # Vectors with fewer slots finish earlier: their slot of this step would lie beyond their last.
-        slot = step % counts.clamp(min=1)
-        present = step < schedule.sends * counts
-        rows = events.gather(2, slot)
-        charge = charges.gather(2, rows) * weights[blocks, rows[:, :, 0]]
-        if c.uses_line:
-            on_line = torch.where(present, on_line * line + charge, on_line)
-            charge = (1 - line) * limit * torch.tanh(on_line / limit)
-        voltage = torch.where(present, (voltage * decay + charge).clamp(low, high), voltage)
-    if c.uses_line:
-        rest = (1 - line_settle) * limit * torch.tanh(on_line * line / limit)
-        return (voltage * settle + rest).clamp(low, high)
-    return (voltage * settle).clamp(low, high)
+def _check(charges: Tensor, weights: Tensor, rows: Tensor, schedule: Schedule) -> None:
+    if charges.ndim != 3 or weights.ndim != 3 or charges.shape[1:] != weights.shape[:2]:
+        raise BadInput(f"charges of shape {tuple(charges.shape)} do not fit weights of shape {tuple(weights.shape)}")
+    if weights.shape[2] != rows.shape[1]:
+        raise BadInput(f"the weights have {weights.shape[2]} columns, the chip parameters {rows.shape[1]}")
+    if charges.dtype != weights.dtype or charges.dtype not in (torch.float32, torch.float64):
+        raise BadInput(
+            f"charges are {charges.dtype} and weights {weights.dtype}; both must be float32, or both float64"
+        )
+    if charges.device != weights.device:
+        raise BadInput(f"charges are on {charges.device} and weights on {weights.device}; move one of them")
+    size = charges.shape[2]
+    if schedule.order is not None and sorted(schedule.order) != list(range(size)):
+        raise BadInput(f"the event order must name each of the {size} rows once, it has {len(schedule.order)} entries")

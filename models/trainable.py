@@ -8,90 +8,45 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from data.values import Activations
+from models.chip_tensors import ChipTensors, floor_through, round_through, tensor
 from models.kernels.coefficients import Coefficients
 from models.network import IntegerNetwork, Layer
-from models.ordered import ordered_multiply, unordered_multiply
 from models.parameters import ChipParameters
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A measured curve over whole codes, with its slope as gradient."""
-
-    values: Tensor
-    slopes: Tensor
-    lowest: int
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64], lowest: int) -> Curve:
-        """The curve of codes ``lowest``, ``lowest + 1``, ... ."""
-        return cls(_float(values), _float(np.gradient(values)), lowest)
-
-    def __call__(self, codes: Tensor) -> Tensor:
-        """Values at whole codes, shape of ``codes``."""
-        index = codes.detach().long() - self.lowest
-        values = self.values[index]
-        if not codes.requires_grad:
-            return values
-        return values + self.slopes[index] * (codes - codes.detach())
-
-
-@dataclass(frozen=True)
 class Array:
-    """The chip model of the columns that carry one layer, as tensors."""
+    """The chip model of the columns that carry one layer.
 
-    parameters: ChipParameters
+    Attributes:
+        chip: its parameters.
+        coefficients: those of the layer's schedule.
+    """
+
+    chip: ChipTensors
     coefficients: Coefficients
-    inputs: Curve
-    weights: Curve
-    row_gain: Tensor
-    asymmetry: Tensor
-    gain: Tensor
-    offset: Tensor
-    noise: Tensor
-    low: Tensor
-    high: Tensor
 
     @classmethod
     def of(cls, layer: Layer, chip: ChipParameters) -> Array:
         """The model of ``layer`` on ``chip``."""
         own = chip.select(layer.columns)
-        return cls(
-            parameters=own,
-            coefficients=Coefficients.of(own, layer.schedule),
-            inputs=Curve.of(own.activation_curve, 0),
-            weights=Curve.of(own.weight_curve, -own.geometry.weight_max),
-            row_gain=_float(own.row_gain),
-            asymmetry=_float(own.asymmetry),
-            gain=_float(own.gain),
-            offset=_float(own.offset),
-            noise=_float(own.noise),
-            low=_float(own.rail_low),
-            high=_float(own.rail_high),
-        )
+        return cls(ChipTensors.of(own), Coefficients.of(own, layer.schedule))
 
     def voltages(self, codes: Tensor, weights: Tensor, layer: Layer) -> Tensor:
         """Of every block, shape (batch, blocks, outputs), of whole ``codes`` (batch, inputs) and ``weights``."""
-        rows = self.parameters.geometry.rows
-        charges = self.inputs(input_blocks(codes, layer.splits, rows)) * self.row_gain
-        folded = self.weights(weights) * (1 + self.asymmetry * weights.detach().sign()) * self.gain
-        folded = weight_blocks(folded, layer.splits, rows)
-        if self.parameters.ordered:
-            return ordered_multiply(charges, folded, self.coefficients, layer.schedule)
-        return unordered_multiply(charges, folded, self.low, self.high, layer.schedule)
+        rows = self.chip.geometry.rows
+        charges = self.chip.input_charges(input_blocks(codes, layer.splits, rows))
+        folded = weight_blocks(self.chip.folded_weights(weights), layer.splits, rows)
+        return self.chip.voltages(charges, folded, layer.schedule, self.coefficients)
 
     def read_out(self, voltages: Tensor, strength: float, chance: torch.Generator) -> Tensor:
         """Block outputs, rounded straight-through, with trial noise of ``strength`` times its measured size."""
-        level = voltages + self.offset
-        if strength > 0:
-            level = level + strength * self.noise * torch.randn(level.shape, generator=chance)
-        geometry = self.parameters.geometry
-        return floor_through(level).clamp(geometry.output_min, geometry.output_max)
+        noise = strength * torch.randn(voltages.shape, generator=chance) if strength > 0 else None
+        return self.chip.read_out(voltages, noise)
 
 
 @dataclass(frozen=True)
@@ -118,8 +73,8 @@ class TrainableNetwork:
         return cls(
             template=network,
             arrays=tuple(Array.of(layer, chip) for layer in network.layers),
-            weights=tuple(_float(layer.weights).requires_grad_() for layer in network.layers),
-            biases=tuple(_float(layer.bias).requires_grad_() for layer in network.layers),
+            weights=tuple(tensor(layer.weights).requires_grad_() for layer in network.layers),
+            biases=tuple(tensor(layer.bias).requires_grad_() for layer in network.layers),
             log_scale=torch.tensor(float(np.log(network.logit_scale))).requires_grad_(),
         )
 
@@ -162,16 +117,6 @@ class Reader(Protocol):
         ...
 
 
-def round_through(values: Tensor) -> Tensor:
-    """Rounded to the nearest whole number; the gradient passes as if it were not."""
-    return values + (values.round() - values).detach()
-
-
-def floor_through(values: Tensor) -> Tensor:
-    """Rounded down; the gradient passes as if it were not."""
-    return values + (values.floor() - values).detach()
-
-
 def input_blocks(codes: Tensor, splits: tuple[int, ...], rows: int) -> Tensor:
     """Inputs on the rows of their blocks, zeros on rows without use, (batch, inputs) to (batch, blocks, rows)."""
     parts = [codes[:, a:b] for a, b in pairwise(splits)]
@@ -182,7 +127,3 @@ def weight_blocks(weights: Tensor, splits: tuple[int, ...], rows: int) -> Tensor
     """Weights on the rows of their blocks, (inputs, outputs) to (blocks, rows, outputs)."""
     parts = [weights[a:b] for a, b in pairwise(splits)]
     return torch.stack([functional.pad(part, (0, 0, 0, rows - part.shape[0])) for part in parts])
-
-
-def _float(values: NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32).copy())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,33 @@ from models.kernels.factors import rail_factors
 from models.kernels.layout import filled
 from models.parameters import ChipParameters, Floats
 
-_LARGEST_LIMIT = 1e9
+LARGEST_LIMIT: Final = 1e9
 """Stands for a line that never saturates: far above any charge, small enough for float32."""
-_SMALLEST_LIMIT = 1e-9
+SMALLEST_LIMIT: Final = 1e-9
 """Keeps the line of a dead column (gain 0) from dividing nothing by nothing."""
+
+NAMES: Final = ("decay", "settle", "low", "high", "line", "line_settle", "limit")
+"""The coefficients with one value a column, in the sequence in which they are stacked."""
+_SHARE = (0.0, 1.0)
+_RANGES: Final = {
+    "decay": _SHARE,
+    "settle": _SHARE,
+    "low": (-np.inf, 0.0),
+    "high": (0.0, np.inf),
+    "line": _SHARE,
+    "line_settle": _SHARE,
+    "limit": (SMALLEST_LIMIT, LARGEST_LIMIT),
+}
+"""What each may be: nothing grows by itself, and the membrane starts between its rails, at 0."""
+_WORDS: Final = {
+    "decay": "membrane decay of one slot",
+    "settle": "membrane decay over the settle time",
+    "low": "lower rail",
+    "high": "upper rail",
+    "line": "line decay of one slot",
+    "line_settle": "line decay over the settle time",
+    "limit": "line limit in output codes",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,12 @@ class Coefficients:
     uses_line: bool
 
     @classmethod
+    def of_rows(cls, rows: Floats, uses_line: bool) -> Coefficients:
+        """Undo :attr:`rows`."""
+        decay, settle, low, high, line, line_settle, limit = rows
+        return cls(decay, settle, low, high, line, line_settle, limit, uses_line)
+
+    @classmethod
     def of(cls, parameters: ChipParameters, schedule: Schedule) -> Coefficients:
         """The factors of an ordered model (:class:`models.parameters.ChipParameters`) under a schedule."""
         terms = parameters.terms
@@ -54,8 +84,8 @@ class Coefficients:
         spacing, settle = float(schedule.spacing_ns), float(schedule.settle_ns)
         one, nothing = np.ones(columns), np.zeros(columns)
         leak, rails, line = "leak" in terms, "rails" in terms, "line" in terms
-        limit = np.abs(parameters.gain) * parameters.line_limit if line else np.full(columns, _LARGEST_LIMIT)
-        limit = np.nan_to_num(limit, nan=_SMALLEST_LIMIT, posinf=_LARGEST_LIMIT)
+        limit = np.abs(parameters.gain) * parameters.line_limit if line else np.full(columns, LARGEST_LIMIT)
+        limit = np.nan_to_num(limit, nan=SMALLEST_LIMIT, posinf=LARGEST_LIMIT)
         return cls(
             decay=_decay(spacing, parameters.tau_membrane_ns) if leak else one,
             settle=_decay(settle, parameters.tau_membrane_ns) if leak else one,
@@ -63,9 +93,31 @@ class Coefficients:
             high=parameters.rail_high if rails else np.full(columns, np.inf),
             line=_decay(spacing, parameters.tau_line_ns) if line else nothing,
             line_settle=_decay(settle, parameters.tau_line_ns) if line else nothing,
-            limit=np.clip(limit, _SMALLEST_LIMIT, _LARGEST_LIMIT),
+            limit=np.clip(limit, SMALLEST_LIMIT, LARGEST_LIMIT),
             uses_line=line,
         )
+
+    @cached_property
+    def rows(self) -> Floats:
+        """All of them in one array, shape (7, columns), in the sequence of :data:`NAMES`."""
+        return self.stack()
+
+    def stack(self) -> Floats:
+        """As :attr:`rows`, made anew: ``torch.compile`` cannot look into a cached property."""
+        return np.stack((self.decay, self.settle, self.low, self.high, self.line, self.line_settle, self.limit))
+
+    @cached_property
+    def fault(self) -> str | None:
+        """What makes these no coefficients of a board, in one sentence, or None."""
+        for name, (low, high) in _RANGES.items():
+            values = getattr(self, name)
+            bad = np.flatnonzero(~((values >= low) & (values <= high)))
+            if len(bad):
+                return (
+                    f"the chip parameters give column {bad[0]} a {_WORDS[name]} of {values[bad[0]]:g}; "
+                    f"it must be {low:g} to {high:g}"
+                )
+        return None
 
     @cached_property
     def railed(self) -> bool:

@@ -56,9 +56,26 @@ def test_figures_are_ratios_by_case(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert figure["threads"] == 1
 
 
-def test_a_peer_that_is_not_installed_is_named() -> None:
-    for reason in (benchmarks.absent() | store_benchmark.absent()).values():
+def test_a_peer_of_the_store_that_is_not_installed_is_named() -> None:
+    for reason in store_benchmark.absent().values():
         assert "extra `bench`" in reason
+
+
+def test_what_cannot_run_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "extra `bench`" in benchmarks.absent()["peer/aihwkit-lightning"]
+    assert benchmarks.absent()["gpu/*"] == "there is no CUDA device"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert "extra `gpu-kernels`" in benchmarks.absent()["gpu/*"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu_the_cases_are_timed_against_its_own_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "KEYWORD", TINY)
+    monkeypatch.setattr(benchmarks, "SQUARE", TINY)
+    cases = {figure.case for figure in measure(rounds=1)}
+    assert {"gpu/forward/default", "gpu/forward/line", "gpu/train/default"} <= cases
 
 
 def test_threads_that_are_not_there_are_refused() -> None:

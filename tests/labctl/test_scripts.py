@@ -38,6 +38,7 @@ def test_every_script_is_short() -> None:
         "calibrate_a_board.py",
         "compare_a_network.py",
         "export_for_matlab_and_pandas.py",
+        "refine_by_gradient.py",
     ]
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 40 for path in scripts)
 
@@ -64,3 +65,11 @@ def test_compare_a_network(tmp_path: Path) -> None:
     for target in ("board", "ordered", "unordered", "ideal", "layer 3"):
         assert f"\n{target}" in f"\n{said}"
     assert Path(said.splitlines()[-1].removeprefix("report: ")).is_file()
+
+
+def test_refine_by_gradient(tmp_path: Path) -> None:
+    said = start("refine_by_gradient.py", tmp_path).splitlines()
+    assert said[0].startswith("mean squared residual")
+    for line in said[1:]:
+        assert float(line.split()[3]) < 5, line
+    assert len(said) == 4
