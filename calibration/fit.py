@@ -13,6 +13,7 @@ from calibration.columns import ColumnFit, fit_columns, huber
 from calibration.curves import fit_curves
 from calibration.noise import total_noise
 from calibration.observations import Observations
+from calibration.starts import best_line, nearby_line
 from models.parameters import ChipParameters, Term
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,8 @@ CURVE_POINTS: Final = 1600
 """How many points determine the shared curves."""
 BEYOND: Final = 1.2
 """A rail shows when the product goes this far beyond it; a product of ideal curves alone is off by some percent."""
-START_LINE_NS: Final = 150.0
+SETTLED: Final = 0.02
+"""As :data:`calibration.columns.ENOUGH`, for the last fit: a step that gains less is a seventh of an error."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class ModelFit:
     Attributes:
         parameters: the chip.
         columns: the last fit of the columns' own parameters, with its information matrix.
+        weights: inverse variances that the last fit used, shape (points, columns).
         excess: standard deviation of the misfit beyond the trial noise, in codes, common to the passing columns.
     """
 
     parameters: ChipParameters
     columns: ColumnFit
+    weights: Floats
     excess: float
 
 
@@ -68,11 +72,10 @@ def starting_point(points: Observations, noise: Floats) -> ChipParameters:
 
 
 def with_terms(parameters: ChipParameters, terms: frozenset[Term], *, ordered: bool) -> ChipParameters:
-    """Parameters as starting values for a model with these terms: what it lacks is neutral, what it gains is small."""
+    """Starting values for a model with these terms: neutral for one that it lacks, and for a line not yet fitted."""
     columns = parameters.geometry.columns
     neutral = np.full(columns, np.inf)
     leaky = np.where(np.isfinite(parameters.tau_membrane_ns), parameters.tau_membrane_ns, 1e9)
-    started = "line" in parameters.terms
     return replace(
         parameters,
         ordered=ordered,
@@ -80,8 +83,8 @@ def with_terms(parameters: ChipParameters, terms: frozenset[Term], *, ordered: b
         tau_membrane_ns=leaky if "leak" in terms else neutral,
         rail_low=parameters.rail_low if "rails" in terms or not ordered else -neutral,
         rail_high=parameters.rail_high if "rails" in terms or not ordered else neutral,
-        tau_line_ns=np.where(started, parameters.tau_line_ns, START_LINE_NS) if "line" in terms else np.zeros(columns),
-        line_limit=np.where(started, parameters.line_limit, 1e9) if "line" in terms else neutral,
+        tau_line_ns=parameters.tau_line_ns if "line" in terms else np.zeros(columns),
+        line_limit=parameters.line_limit if "line" in terms else neutral,
     )
 
 
@@ -102,9 +105,11 @@ def fit_model(
         rounds: how often the curves are fitted.
         check: called between steps; may raise to stop.
     """
-    shared = _curve_columns(passing)
-    excess = 0.0
-    fit = fit_columns(points, start, weights_of(points, start.noise, excess), passing, iterations=6)
+    shared = curve_columns(passing)
+    weights = weights_of(points, start.noise, 0.0)
+    if "line" in start.terms and not np.isfinite(start.line_limit).any():
+        start = best_line(points, start, weights, passing)
+    fit = fit_columns(points, start, weights, passing, iterations=6)
     for _ in range(rounds):
         check()
         excess = misfit(points, fit.predicted, start.noise, passing)
@@ -112,8 +117,10 @@ def fit_model(
         fit = _curves_and_columns(points, fit, weights, passing, shared)
     check()
     excess = misfit(points, fit.predicted, start.noise, passing)
-    fit = fit_columns(points, fit.parameters, _robust(points, fit, excess), passing, iterations=2)
-    return ModelFit(fit.parameters, fit, excess)
+    weights = _robust(points, fit, excess)
+    begin = nearby_line(points, fit, weights, passing) if "line" in start.terms else fit.parameters
+    fit = fit_columns(points, begin, weights, passing, iterations=4, enough=SETTLED)
+    return ModelFit(fit.parameters, fit, weights, excess)
 
 
 def _curves_and_columns(
@@ -207,7 +214,8 @@ def _rails(points: Observations, offset: Floats, linear: Floats, margin: Floats)
     return np.where(seen_low, low, -np.inf), np.where(seen_high, high, np.inf)
 
 
-def _curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:
+def curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The columns that determine what all share: some of those that pass, evenly spread."""
     good = np.flatnonzero(passing)
     if not len(good):
         good = np.arange(len(passing))

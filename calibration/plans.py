@@ -135,8 +135,8 @@ def standard_plans(
         position(geometry, schedule, repeats=16 * times),
         permutations(geometry, schedule, seed=seed, repeats=4 * times),
         timing(geometry, schedule, seed=seed, repeats=2 * times),
-        random_vectors(geometry, schedule, seed=seed, programmes=48, vectors=36 * times, repeats=2),
-        random_vectors(geometry, schedule, seed=seed, programmes=24, vectors=36 * times, repeats=2, kind=HELD_OUT),
+        random_vectors(geometry, schedule, seed=seed, programmes=96 * times, vectors=18, repeats=2),
+        random_vectors(geometry, schedule, seed=seed, programmes=24 * times, vectors=36, repeats=2, kind=HELD_OUT),
     )
 
 

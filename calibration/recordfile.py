@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from calibration.misfit import Misfit
 from calibration.record import COVARIANCE_NAMES, CalibrationRecord
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate
@@ -123,6 +124,7 @@ def _settings(record: CalibrationRecord) -> dict[str, Any]:
         },
         "candidates": [[term for term in TERMS if term in row.terms] for row in record.selection],
         "runs": list(record.runs),
+        "misfit": asdict(record.misfit),
         "reference_gain": record.reference_gain,
         "temperature_c": record.temperature_c,
         "method": record.method,
@@ -206,6 +208,7 @@ def _record(run: Run) -> CalibrationRecord:
         ordered_score=score("ordered"),
         unordered_score=score("unordered"),
         parts=ResidualParts(*(run.values(f"part_{field}") for field in _PARTS)),
+        misfit=Misfit(**settings["misfit"]),
         runs=tuple(settings["runs"]),
         reference_gain=settings["reference_gain"],
         temperature_c=settings["temperature_c"],

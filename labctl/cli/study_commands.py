@@ -1,4 +1,4 @@
-"""Commands for studies: ``study ordering``, ``study status``."""
+"""Commands for studies: ``study ordering``, ``study calibration``, ``study status``."""
 
 from __future__ import annotations
 
@@ -42,6 +42,24 @@ def ordering(
 
     scale = QUICK if quick else FULL
     plan = ordering_plan(scale, seed)
+    run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
+
+
+@study.command("calibration")
+def calibration(
+    quick: Annotated[bool, typer.Option("--quick", help="A few small boards: minutes, not an hour.")] = False,
+    seed: Seed = 1,
+    out: Out = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well calibrations predict and whether their intervals hold, on emulated boards.
+
+    Stopped with Ctrl-C or killed, the same command goes on.
+    """
+    from labctl.studies.calibration.plan import FULL, QUICK, calibration_plan
+
+    plan = calibration_plan(QUICK if quick else FULL, seed)
     run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
 
 
