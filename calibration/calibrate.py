@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.drift import change_from, quiet
-from calibration.fit import ModelFit, fit_model, starting_point, thinned, with_terms
+from calibration.fit import ModelFit, fit_model, starting_point, with_terms
 from calibration.misfit import fit_misfit
 from calibration.noise import column_faults, misfit_faults, noise_error, trial_noise
-from calibration.observations import Observations, observe
+from calibration.observations import Observations, observe, thinned
 from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
@@ -33,7 +33,7 @@ VALIDATION_SHARE: Final = 0.25
 CANDIDATE_POINTS: Final = 1200
 """How many points the models beside the base are fitted to before one of them is chosen."""
 FINAL_POINTS: Final = 2400
-"""How many points the chosen model is fitted to in the end."""
+"""How many points the chosen model is fitted to in the end; twice as many where there are plenty."""
 _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
@@ -70,13 +70,13 @@ def calibrate(
     _check(fitted, held_out, schedule)
     parts = _Parts.of(fitted)
     noise = _noise(fitted, schedule)
-    base, faults = _base(parts.train, noise, progress)
+    base, faults = _base(thinned(parts.train, FINAL_POINTS), noise, progress)
     passing = _passing(faults)
     fits = _candidates(parts.train, base, passing, progress)
     selection = choose_terms(parts.validation, [fit.parameters for fit in fits], passing)
     best = next(fit for fit, row in zip(fits, selection, strict=True) if row.chosen)
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
-    some = thinned(fitted, FINAL_POINTS)
+    some = thinned(fitted, int(np.clip(fitted.points // 2, FINAL_POINTS, 2 * FINAL_POINTS)))
     final = fit_model(some, best.parameters, passing, rounds=1)
     # Without any order effect the schedule does not matter either, and one model is both.
     unordered = _unordered(fitted, base.parameters, schedule, passing) if best.parameters.terms else final
@@ -165,7 +165,9 @@ def _candidates(
 def _unordered(fitted: Observations, base: ChipParameters, schedule: Schedule, passing: NDArray[np.bool_]) -> ModelFit:
     """The best order-blind model at the working schedule; its row gains may hold what a row's usual place does."""
     usual = fitted.sent_by(schedule) & fitted.of_kind(RANDOM, "baseline")
-    return fit_model(fitted.select(usual), with_terms(base, frozenset(), ordered=False), passing, rounds=2)
+    return fit_model(
+        thinned(fitted.select(usual), FINAL_POINTS), with_terms(base, frozenset(), ordered=False), passing, rounds=2
+    )
 
 
 def _passing(faults: tuple[str, ...]) -> NDArray[np.bool_]:

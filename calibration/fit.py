@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibration.columns import ColumnFit, fit_columns, huber
 from calibration.curves import fit_curves
 from calibration.noise import total_noise
-from calibration.observations import Observations
+from calibration.observations import Observations, thinned_indices
 from calibration.starts import best_line, nearby_line
 from models.parameters import ChipParameters, Term
 
@@ -107,7 +107,8 @@ def fit_model(
     """
     shared = curve_columns(passing)
     weights = weights_of(points, start.noise, 0.0)
-    if "line" in start.terms and not np.isfinite(start.line_limit).any():
+    first = "line" in start.terms and not np.isfinite(start.line_limit).any()
+    if first:
         start = best_line(points, start, weights, passing)
     fit = fit_columns(points, start, weights, passing, iterations=6)
     for _ in range(rounds):
@@ -118,7 +119,7 @@ def fit_model(
     check()
     excess = misfit(points, fit.predicted, start.noise, passing)
     weights = _robust(points, fit, excess)
-    begin = nearby_line(points, fit, weights, passing) if "line" in start.terms else fit.parameters
+    begin = nearby_line(points, fit, weights, passing) if first else fit.parameters
     fit = fit_columns(points, begin, weights, passing, iterations=4, enough=SETTLED)
     return ModelFit(fit.parameters, fit, weights, excess)
 
@@ -143,16 +144,6 @@ def weights_of(points: Observations, noise: Floats, excess: float) -> Floats:
     variance = total_noise(noise) ** 2 / points.count[:, None] + excess**2
     weights: Floats = np.where(points.clamped, 0.0, 1 / variance)
     return weights
-
-
-def thinned(points: Observations, limit: int) -> Observations:
-    """At most ``limit`` of the points, by a fixed draw."""
-    return points.select(thinned_indices(points.points, limit))
-
-
-def thinned_indices(count: int, limit: int) -> NDArray[np.intp]:
-    """Indices of at most ``limit`` out of ``count`` points, ascending."""
-    return np.sort(np.random.default_rng(1).permutation(count)[:limit])
 
 
 def misfit(points: Observations, predicted: NDArray[np.float32], noise: Floats, passing: NDArray[np.bool_]) -> float:

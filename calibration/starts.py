@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.columns import ColumnFit, choose, coordinates, fit_columns
-from calibration.observations import Observations
+from calibration.observations import Observations, thinned_indices
 from calibration.priors import Prior
 from models.parameters import ChipParameters
 
@@ -27,6 +27,9 @@ CHARGE_PER_NS: Final = 120.0
 """Line limit that goes with them, in charge for each ns: what saturates depends on how long charge stays."""
 NEARBY: Final = (0.8, 1.25)
 """Factors by which a fitted time constant is moved to see whether a better minimum is near."""
+FIRST_POINTS: Final = 400
+NEARBY_POINTS: Final = 700
+"""How many points tell which start is better; those that win are fitted to all points afterwards."""
 _ITERATIONS: Final = 5
 
 
@@ -34,6 +37,7 @@ def best_line(
     points: Observations, start: ChipParameters, weights: Floats, passing: NDArray[np.bool_]
 ) -> ChipParameters:
     """The one of several first guesses of the line that suits the passing columns together best, fitted."""
+    points, weights = _few(points, weights, FIRST_POINTS)
     ones = np.ones(points.geometry.columns)
     guesses = [replace(start, tau_line_ns=t * ones, line_limit=CHARGE_PER_NS * t * ones) for t in LINE_TIMES_NS]
     fits = [fit_columns(points, guess, weights, passing, iterations=_ITERATIONS) for guess in guesses]
@@ -45,12 +49,18 @@ def best_line(
 
 def nearby_line(points: Observations, fit: ColumnFit, weights: Floats, passing: NDArray[np.bool_]) -> ChipParameters:
     """The fit, or what is found from near it or from where most columns are, in the columns where that is better."""
+    points, weights = _few(points, weights, NEARBY_POINTS)
     here = fit.parameters
     time, limit = (np.full_like(v, np.median(v[passing])) for v in (here.tau_line_ns, here.line_limit))
     moved = [replace(here, tau_line_ns=factor * here.tau_line_ns) for factor in NEARBY]
     moved.append(replace(here, tau_line_ns=time, line_limit=limit))
-    tried = [fit_columns(points, other, weights, passing, iterations=_ITERATIONS) for other in moved]
-    return _best([fit, *tried], fit.prior)
+    tried = [fit_columns(points, other, weights, passing, iterations=_ITERATIONS) for other in (here, *moved)]
+    return _best(tried, fit.prior)
+
+
+def _few(points: Observations, weights: Floats, limit: int) -> tuple[Observations, Floats]:
+    some = thinned_indices(points.points, limit)
+    return points.select(some), weights[some]
 
 
 def _best(fits: Sequence[ColumnFit], prior: Prior) -> ChipParameters:

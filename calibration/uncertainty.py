@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from calibration.columns import ColumnFit, derivatives, inverse
 from calibration.curves import joint_equations, scale_directions
-from calibration.fit import CURVE_POINTS, ModelFit, curve_columns, thinned_indices
-from calibration.observations import Observations
+from calibration.fit import CURVE_POINTS, ModelFit, curve_columns
+from calibration.observations import Observations, thinned_indices
 from calibration.sensitivity import evaluate
 from calibration.walks import normal_equations
 from models.kernels.cpu import parallel_kernels

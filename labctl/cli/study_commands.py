@@ -48,6 +48,9 @@ def ordering(
 @study.command("calibration")
 def calibration(
     quick: Annotated[bool, typer.Option("--quick", help="A few small boards: minutes, not an hour.")] = False,
+    geometry: Annotated[
+        str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
+    ] = None,
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
@@ -57,10 +60,14 @@ def calibration(
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
+    from dataclasses import replace
+
     from labctl.studies.calibration.plan import FULL, QUICK, calibration_plan
 
-    plan = calibration_plan(QUICK if quick else FULL, seed)
-    run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
+    scale = QUICK if quick else FULL
+    plan = calibration_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
+    name = f"study-{plan.study}-{plan.scope}-seed-{seed}" + (f"-{geometry}" if geometry else "")
+    run(plan, out or Path("runs") / name, workers, as_json)
 
 
 @study.command("status")

@@ -20,7 +20,7 @@ from data.sweepfile import read_sweep
 from labctl.bench import Bench, BenchConfig, BoardConfig, EmulatorConfig, open_bench
 from labctl.measuring import calibrate
 from labctl.studies.calibration.coverage import parameter_rows, prediction_rows, repeat_rows
-from labctl.studies.calibration.truth import COUNTERPARTS, board_seconds, counterparts
+from labctl.studies.calibration.truth import EFFECTIVE, EXACT, board_seconds, counterparts
 from labctl.studies.points import Point, Row
 from models.chip import ChipModel
 
@@ -28,6 +28,8 @@ JUDGING_SEED = 990_000
 """Of the vectors that judge; far from those of the sweeps."""
 CLOSE = 1.15
 """Residual over noise up to which a column counts as described."""
+ELSEWHERE = 100
+"""Vectors that a board computes before it is calibrated again."""
 
 Needs = Mapping[str, Path]
 Settings = Mapping[str, Any]
@@ -44,6 +46,7 @@ def compute(point: Point, place: Path, needs: Needs) -> Iterable[Row]:
         "board": _board,
         "again": _again,
         "recovery": _recovery,
+        "plain": _plain,
     }
     kind = point.settings["kind"]
     if kind not in known:
@@ -76,7 +79,18 @@ def _board(settings: Settings, place: Path, _: Needs) -> Iterator[Row]:
     yield {"quantity": "board seconds", "value": board_seconds(measured)}
     yield from prediction_rows(record, judged)
     truth = counterparts(settings["board"], _physics(settings), plans, record.schedule)
-    yield from parameter_rows("counterpart", record, {name: truth[name] for name in COUNTERPARTS}, record.passes)
+    yield from parameter_rows("effective", record, {name: truth[name] for name in EFFECTIVE}, record.passes)
+
+
+def _plain(settings: Settings, place: Path, _: Needs) -> Iterator[Row]:
+    """Calibrate a board that the models can describe; judge its parameters, which are then properties of the board."""
+    sweeps = place / "sweeps"
+    with _bench(settings, sweeps) as bench:
+        record = calibrate(bench, folder=place, budget=settings["budget"], seed=settings["seed"])
+    plans = [read_sweep(path).plan for path in sorted(sweeps.glob("*.h5"))]
+    shutil.rmtree(sweeps)
+    truth = counterparts(settings["board"], _physics(settings), plans, record.schedule)
+    yield from parameter_rows("counterpart", record, {name: truth[name] for name in EXACT}, record.passes)
 
 
 def _residuals(record: CalibrationRecord) -> Iterator[Row]:
@@ -100,6 +114,10 @@ def _again(settings: Settings, place: Path, needs: Needs) -> Iterator[Row]:
     (first,) = (_record(folder) for folder in needs.values())
     sweeps = place / "sweeps"
     with _bench(settings, sweeps) as bench:
+        # An emulated board's noise is a function of how many vectors it has computed: it must not be the same again.
+        geometry = bench.board.geometry
+        bench.board.program(np.zeros((geometry.rows, geometry.columns), np.int8))
+        bench.board.multiply(np.zeros((ELSEWHERE, geometry.rows), np.uint8), bench.schedule)
         second = calibrate(bench, folder=place, budget=settings["budget"], seed=settings["seed"])
     shutil.rmtree(sweeps)
     yield from repeat_rows(first, second)
@@ -112,7 +130,8 @@ def _recovery(settings: Settings, place: Path, needs: Needs) -> Iterator[Row]:
     plans = standard_plans(known.geometry, known.schedule, seed=settings["seed"], budget=settings["budget"])
     found = fit([measure(plan, model) for plan in plans], model.identity, known.geometry, known.schedule)
     found.save(place)
-    yield {"judgement": "recovery", "quantity": "same terms", "value": float(found.ordered.terms == known.ordered.terms)}
+    same = found.ordered.terms == known.ordered.terms
+    yield {"judgement": "recovery", "quantity": "same terms", "value": float(same)}
     truth = {name: getattr(known.ordered, name) for name in COVARIANCE_NAMES}
     yield from parameter_rows("recovery", found, truth, known.passes & found.passes)
 

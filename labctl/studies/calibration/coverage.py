@@ -1,4 +1,4 @@
-"""Do intervals hold the truth as often as they say?"""
+"""Whether intervals hold the truth as often as they say."""
 
 from __future__ import annotations
 

@@ -19,18 +19,22 @@ from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
 
-COUNTERPARTS = ("gain", "asymmetry", "offset", "tau_membrane_ns", "noise")
-"""Parameters that are a property of the board and not only of the model.
+EFFECTIVE = ("gain", "asymmetry", "offset", "tau_membrane_ns", "noise")
+"""Parameters of the models that have a counterpart on every board, though not quite the same one.
 
-The rails, the line's time constant and its limit are effective values: the board has two lines for each column that
-saturate by other laws, its rails are soft, and it settles in continuous time, where the models take one step.
+The line of the models has one charge for each column, that of the board two which saturate by other laws; what the one
+lacks against the other, gain and asymmetry, and in part leak and offset, make up for. Line and rails themselves are
+effective values altogether: a board settles in continuous time, where the models take one step.
 """
+
+EXACT = (*EFFECTIVE, "rail_low", "rail_high")
+"""Parameters that mean the same on a board without lines, voltage dependence and bent converters, and in the model."""
 
 
 def counterparts(
     seed: int, physics: Sequence[str], plans: Sequence[SweepPlan], schedule: Schedule
 ) -> Mapping[str, Floats]:
-    """True values of :data:`COUNTERPARTS`, each of shape (columns,).
+    """True values of :data:`EXACT`, each of shape (columns,).
 
     They are those of the board as it was while ``plans`` were measured on it, one after another from its start: gain
     and offsets wander. Curves, row gains and scales are shared out between the parameters as a fit does it
@@ -54,6 +58,8 @@ def counterparts(
         "offset": chip.offset + chip.drift * float(weather.offset_at(times).mean()),
         "tau_membrane_ns": chip.tau_membrane,
         "noise": _noise_at_the_end(chip, plans, schedule),
+        "rail_low": chip.rail_low,
+        "rail_high": chip.rail_high,
     }
 
 
