@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from calibration.columns import derivatives, fitted_names
 from calibration.observations import Observations
@@ -53,9 +54,28 @@ def fit_curves(
             weight_curve=start.weight_curve + fraction * whole_weight,
             row_gain=start.row_gain * (1 + np.clip(fraction * row, -0.5, 0.5)),
         )
-        return normalised(chip)
+        return normalised(monotone(chip))
 
     return moved
+
+
+def monotone(parameters: ChipParameters) -> ChipParameters:
+    """The same chip with curves that never fall, by least squares: a larger code never gives less charge.
+
+    Isotonic regression by pooling adjacent violators (Barlow, Bartholomew, Bremner and Brunk, *Statistical Inference
+    under Order Restrictions*, 1972); curves that rise already stay as they are.
+    """
+    top = parameters.geometry.weight_max
+
+    def rising(curve: Floats) -> Floats:
+        return np.maximum(isotonic_regression(curve).x, 0.0)
+
+    weight = parameters.weight_curve
+    return replace(
+        parameters,
+        activation_curve=np.concatenate([[0.0], rising(parameters.activation_curve[1:])]),
+        weight_curve=np.concatenate([-rising(-weight[:top][::-1])[::-1], [0.0], rising(weight[top + 1 :])]),
+    )
 
 
 def normalised(parameters: ChipParameters) -> ChipParameters:

@@ -13,6 +13,7 @@ from calibration.columns import ColumnFit, fit_columns, huber
 from calibration.curves import fit_curves
 from calibration.noise import total_noise
 from calibration.observations import Observations, thinned_indices
+from calibration.sensitivity import evaluate
 from calibration.starts import best_line, nearby_line
 from models.parameters import ChipParameters, Term
 
@@ -109,7 +110,10 @@ def fit_model(
     weights = weights_of(points, start.noise, 0.0)
     first = "line" in start.terms and not np.isfinite(start.line_limit).any()
     if first:
-        start = best_line(points, start, weights, passing)
+        without = evaluate(points, with_terms(start, start.terms - {"line"}, ordered=True)).predicted
+        # What no model explains must not decide between two that differ by little.
+        excess = misfit(points, without, start.noise, passing)
+        start = best_line(points, start, weights_of(points, start.noise, excess), passing)
     fit = fit_columns(points, start, weights, passing, iterations=6)
     for _ in range(rounds):
         check()

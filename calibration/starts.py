@@ -21,13 +21,13 @@ from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
 
-LINE_TIMES_NS: Final = (60.0, 160.0, 400.0)
+LINE_TIMES_NS: Final = (60.0, 400.0)
 """Time constants that a line is first tried with."""
 CHARGE_PER_NS: Final = 120.0
 """Line limit that goes with them, in charge for each ns: what saturates depends on how long charge stays."""
 NEARBY: Final = (0.8, 1.25)
 """Factors by which a fitted time constant is moved to see whether a better minimum is near."""
-FIRST_POINTS: Final = 400
+FIRST_POINTS: Final = 1200
 NEARBY_POINTS: Final = 700
 """How many points tell which start is better; those that win are fitted to all points afterwards."""
 _ITERATIONS: Final = 5
