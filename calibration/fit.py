@@ -108,7 +108,7 @@ def fit_model(
     """
     shared = curve_columns(passing)
     weights = weights_of(points, start.noise, 0.0)
-    first = "line" in start.terms and not np.isfinite(start.line_limit).any()
+    begun, first = start, "line" in start.terms and not np.isfinite(start.line_limit).any()
     if first:
         without = evaluate(points, with_terms(start, start.terms - {"line"}, ordered=True)).predicted
         # What no model explains must not decide between two that differ by little.
@@ -123,7 +123,7 @@ def fit_model(
     check()
     excess = misfit(points, fit.predicted, start.noise, passing)
     weights = _robust(points, fit, excess)
-    begin = nearby_line(points, fit, weights, passing) if first else fit.parameters
+    begin = nearby_line(points, fit, begun, weights, passing) if first else fit.parameters
     fit = fit_columns(points, begin, weights, passing, iterations=4, enough=SETTLED)
     return ModelFit(fit.parameters, fit, weights, excess)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from calibration.misfit import Misfit
-from calibration.record import COVARIANCE_NAMES, CalibrationRecord
+from calibration.record import COVARIANCE_NAMES, METHOD_VERSION, CalibrationRecord
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate
 from data.errors import BadInput
@@ -91,6 +91,8 @@ def read_record(path: Path) -> CalibrationRecord:
     run = read_run(path)
     if run.metadata.kind != KIND:
         raise BadInput(f"{path} is a run of kind {run.metadata.kind}, not a calibration; give a calibration file")
+    if json.loads(run.metadata.plan or "{}").get("method_version", 0) < METHOD_VERSION:
+        raise BadInput(f"{path} was calibrated by an earlier method, without today's errors; calibrate again")
     try:
         record = _record(run)
     except (KeyError, TypeError, ValueError) as error:

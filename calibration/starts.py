@@ -47,13 +47,19 @@ def best_line(
     return fits[int(np.argmin(together))].parameters
 
 
-def nearby_line(points: Observations, fit: ColumnFit, weights: Floats, passing: NDArray[np.bool_]) -> ChipParameters:
-    """The fit, or what is found from near it or from where most columns are, in the columns where that is better."""
+def nearby_line(
+    points: Observations, fit: ColumnFit, start: ChipParameters, weights: Floats, passing: NDArray[np.bool_]
+) -> ChipParameters:
+    """The fit, or what is found from near it or from where most columns are, in the columns where that is better.
+
+    ``start`` is where the fit began, before it had a line: a column that went astray has taken its rails along.
+    """
     points, weights = _few(points, weights, NEARBY_POINTS)
     here = fit.parameters
     time, limit = (np.full_like(v, np.median(v[passing])) for v in (here.tau_line_ns, here.line_limit))
     moved = [replace(here, tau_line_ns=factor * here.tau_line_ns) for factor in NEARBY]
-    moved.append(replace(here, tau_line_ns=time, line_limit=limit))
+    for other in (here, choose(np.ones_like(passing), start, here)):
+        moved.append(replace(other, tau_line_ns=time, line_limit=limit))
     tried = [fit_columns(points, other, weights, passing, iterations=_ITERATIONS) for other in (here, *moved)]
     return _best(tried, fit.prior)
 
