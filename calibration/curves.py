@@ -24,6 +24,8 @@ from models.parameters import ChipParameters
 Floats = NDArray[np.float64]
 
 _CHUNK_BYTES: Final = 48 * 1024 * 1024
+_FLATTEST: Final = 1e-3
+"""Smallest charge for each code, relative to the ideal."""
 _RIDGE: Final = 1e-7
 """Relative damping: codes and rows that the data never show keep their value."""
 
@@ -68,7 +70,8 @@ def monotone(parameters: ChipParameters) -> ChipParameters:
     top = parameters.geometry.weight_max
 
     def rising(curve: Floats) -> Floats:
-        return np.maximum(isotonic_regression(curve).x, 0.0)
+        # A step that overshoots may turn a curve over; what is left is a poor curve, and still one.
+        return np.maximum(isotonic_regression(curve).x, _FLATTEST * np.arange(1, len(curve) + 1))
 
     weight = parameters.weight_curve
     return replace(
