@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.drift import change_from, quiet
-from calibration.fit import ModelFit, fit_model, starting_point, thinned, with_terms
-from calibration.noise import column_faults, misfit_faults, trial_noise
-from calibration.observations import Observations, observe
+from calibration.fit import ModelFit, fit_model, starting_point, with_terms
+from calibration.misfit import fit_misfit
+from calibration.noise import column_faults, misfit_faults, noise_error, trial_noise
+from calibration.observations import Observations, observe, thinned
 from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
 from calibration.sensitivity import evaluate
+from calibration.uncertainty import covariance
 from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput
 from data.metadata import new_run_id, utc_now
@@ -31,7 +33,7 @@ VALIDATION_SHARE: Final = 0.25
 CANDIDATE_POINTS: Final = 1200
 """How many points the models beside the base are fitted to before one of them is chosen."""
 FINAL_POINTS: Final = 2400
-"""How many points the chosen model is fitted to in the end."""
+"""How many points the chosen model is fitted to in the end; twice as many where there are plenty."""
 _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
@@ -68,20 +70,33 @@ def calibrate(
     _check(fitted, held_out, schedule)
     parts = _Parts.of(fitted)
     noise = _noise(fitted, schedule)
-    base, faults = _base(parts.train, noise, progress)
+    base, faults = _base(thinned(parts.train, FINAL_POINTS), noise, progress)
     passing = _passing(faults)
     fits = _candidates(parts.train, base, passing, progress)
     selection = choose_terms(parts.validation, [fit.parameters for fit in fits], passing)
     best = next(fit for fit, row in zip(fits, selection, strict=True) if row.chosen)
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
-    final = fit_model(thinned(fitted, FINAL_POINTS), best.parameters, passing, rounds=1)
+    some = thinned(fitted, int(np.clip(fitted.points // 2, FINAL_POINTS, 2 * FINAL_POINTS)))
+    final = fit_model(some, best.parameters, passing, rounds=1)
     # Without any order effect the schedule does not matter either, and one model is both.
     unordered = _unordered(fitted, base.parameters, schedule, passing) if best.parameters.terms else final
     seen = evaluate(parts.validation, final.parameters).predicted
     faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
+    progress(0.9, "estimating the errors")
+    errors = covariance_of(final.columns, covariance(some, final, passing), noise_error(_repeated(fitted, schedule)))
     progress(0.95, "scoring on the held-out sweep")
     return _record(
-        identity, schedule, final, unordered.parameters, faults, selection, fitted, held_out, sweeps, temperature_c
+        identity,
+        schedule,
+        final,
+        errors,
+        unordered.parameters,
+        faults,
+        selection,
+        fitted,
+        held_out,
+        sweeps,
+        temperature_c,
     )
 
 
@@ -112,8 +127,12 @@ def _check(fitted: Observations, held_out: Observations, schedule: Schedule) -> 
 
 def _noise(fitted: Observations, schedule: Schedule) -> NDArray[np.float64]:
     """Trial noise of vectors like those in use: a leaky membrane forgets part of what a short vector still shows."""
+    return trial_noise(_repeated(fitted, schedule))
+
+
+def _repeated(fitted: Observations, schedule: Schedule) -> Observations:
     usual = fitted.of_kind(RANDOM) & fitted.sent_by(schedule) & (fitted.count > 1)
-    return trial_noise(fitted.select(usual) if usual.any() else fitted)
+    return fitted.select(usual) if usual.any() else fitted
 
 
 def _base(train: Observations, noise: NDArray[np.float64], progress: Progress) -> tuple[ModelFit, tuple[str, ...]]:
@@ -146,7 +165,9 @@ def _candidates(
 def _unordered(fitted: Observations, base: ChipParameters, schedule: Schedule, passing: NDArray[np.bool_]) -> ModelFit:
     """The best order-blind model at the working schedule; its row gains may hold what a row's usual place does."""
     usual = fitted.sent_by(schedule) & fitted.of_kind(RANDOM, "baseline")
-    return fit_model(fitted.select(usual), with_terms(base, frozenset(), ordered=False), passing, rounds=2)
+    return fit_model(
+        thinned(fitted.select(usual), FINAL_POINTS), with_terms(base, frozenset(), ordered=False), passing, rounds=2
+    )
 
 
 def _passing(faults: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -157,6 +178,7 @@ def _record(
     identity: Identity,
     schedule: Schedule,
     final: ModelFit,
+    errors: NDArray[np.float64],
     unordered: ChipParameters,
     faults: tuple[str, ...],
     selection: tuple[Candidate, ...],
@@ -179,13 +201,14 @@ def _record(
         schedule=schedule,
         ordered=ordered,
         unordered=unordered,
-        covariance=covariance_of(final.columns),
+        covariance=errors,
         passes=passing,
         reasons=faults,
         selection=selection,
         ordered_score=scores[0],
         unordered_score=scores[1],
         parts=residual_parts(scores[0], scores[1], ordered.noise),
+        misfit=fit_misfit(held_out, ordered, passing),
         runs=tuple(dict.fromkeys(sweep.run_id for sweep in sweeps)),
         reference_gain=reference,
         temperature_c=temperature_c,

@@ -7,12 +7,13 @@ R1), so that a step of the shared parameters already allows for the columns' ans
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from calibration.columns import derivatives, fitted_names
 from calibration.observations import Observations
@@ -23,6 +24,8 @@ from models.parameters import ChipParameters
 Floats = NDArray[np.float64]
 
 _CHUNK_BYTES: Final = 48 * 1024 * 1024
+_FLATTEST: Final = 1e-3
+"""Smallest charge for each code, relative to the ideal."""
 _RIDGE: Final = 1e-7
 """Relative damping: codes and rows that the data never show keep their value."""
 
@@ -41,7 +44,7 @@ def fit_curves(
     Returns:
         The chip after a given fraction of the step.
     """
-    step = _joint_step(points.select_columns(columns), start.select(columns), weights[:, columns])
+    step = joint_equations(points.select_columns(columns), start.select(columns), weights[:, columns]).step()
     top_activation, top = points.geometry.activation_max, points.geometry.weight_max
     activation, weight, row = np.split(step, [top_activation, top_activation + 2 * top])
 
@@ -53,9 +56,29 @@ def fit_curves(
             weight_curve=start.weight_curve + fraction * whole_weight,
             row_gain=start.row_gain * (1 + np.clip(fraction * row, -0.5, 0.5)),
         )
-        return normalised(chip)
+        return normalised(monotone(chip))
 
     return moved
+
+
+def monotone(parameters: ChipParameters) -> ChipParameters:
+    """The same chip with curves that never fall, by least squares: a larger code never gives less charge.
+
+    Isotonic regression by pooling adjacent violators (Barlow, Bartholomew, Bremner and Brunk, *Statistical Inference
+    under Order Restrictions*, 1972); curves that rise already stay as they are.
+    """
+    top = parameters.geometry.weight_max
+
+    def rising(curve: Floats) -> Floats:
+        # A step that overshoots may turn a curve over; what is left is a poor curve, and still one.
+        return np.maximum(isotonic_regression(curve).x, _FLATTEST * np.arange(1, len(curve) + 1))
+
+    weight = parameters.weight_curve
+    return replace(
+        parameters,
+        activation_curve=np.concatenate([[0.0], rising(parameters.activation_curve[1:])]),
+        weight_curve=np.concatenate([-rising(-weight[:top][::-1])[::-1], [0.0], rising(weight[top + 1 :])]),
+    )
 
 
 def normalised(parameters: ChipParameters) -> ChipParameters:
@@ -87,18 +110,74 @@ def normalised(parameters: ChipParameters) -> ChipParameters:
     )
 
 
-def _joint_step(points: Observations, chip: ChipParameters, weights: Floats) -> Floats:
+@dataclass(frozen=True)
+class JointEquations:
+    """Normal equations of shared and columns' own unknowns; shared are activations, weights and rows, in this order.
+
+    Attributes:
+        own: information of each column's own unknowns, shape (columns, names, names).
+        mixed: shape (columns, shared, names).
+        shared: shape (shared, shared).
+        own_gradient: by group of points, shape (groups, columns, names).
+        shared_gradient: by group of points, shape (groups, columns, shared).
+    """
+
+    own: Floats
+    mixed: Floats
+    shared: Floats
+    own_gradient: Floats
+    shared_gradient: Floats
+
+    def answers(self) -> Floats:
+        """How the columns' own unknowns answer to shared ones, with a minus sign, shape (columns, shared, names)."""
+        scale = np.sqrt(np.maximum(np.einsum("caa->ca", self.own), 1e-30))
+        # Scaled to a unit diagonal, since the leak's derivative is a million times that of an offset.
+        unit = self.own / (scale[:, :, None] * scale[:, None, :]) + 1e-8 * np.eye(self.own.shape[1])
+        answered: Floats = (self.mixed / scale[:, None, :]) @ np.linalg.inv(unit) / scale[:, None, :]
+        return answered
+
+    def reduced(self) -> Floats:
+        """Information of the shared unknowns once the columns have answered, shape (shared, shared)."""
+        answered = self.answers()
+        reduced = self.shared - np.einsum("cua,cva->uv", answered, self.mixed, optimize=True)
+        ridge = _RIDGE * np.diag(self.shared) + 1e-12 * max(float(np.diag(self.shared).max()), 1e-300)
+        total: Floats = reduced + np.diag(ridge)
+        return total
+
+    def scores(self) -> Floats:
+        """Gradients of the shared unknowns once the columns have answered, shape (groups, columns, shared)."""
+        moved = self.own_gradient.transpose(1, 0, 2) @ self.answers().transpose(0, 2, 1)
+        scores: Floats = self.shared_gradient - moved.transpose(1, 0, 2)
+        return scores
+
+    def step(self) -> Floats:
+        """The Gauss-Newton step of the shared unknowns, shape (shared,)."""
+        step: Floats = np.linalg.solve(self.reduced(), self.scores().sum(axis=(0, 1)))
+        return step
+
+
+def joint_equations(
+    points: Observations, chip: ChipParameters, weights: Floats, groups: NDArray[np.intp] | None = None
+) -> JointEquations:
+    """Normal equations of all unknowns at ``chip``.
+
+    Args:
+        points: what is fitted.
+        chip: where.
+        weights: inverse variance of each observation, shape (points, columns).
+        groups: the group of each point, from 0 up, shape (points,); None puts all into one.
+    """
     names = fitted_names(chip)
-    columns = points.geometry.columns
+    columns, group = points.geometry.columns, np.zeros(points.points, np.intp) if groups is None else groups
+    count = int(group.max(initial=0)) + 1
     unknowns = chip.geometry.activation_max + 2 * chip.geometry.weight_max + chip.geometry.rows
-    own = np.zeros((columns, len(names), len(names)))
-    mixed = np.zeros((columns, unknowns, len(names)))
+    own, mixed = np.zeros((columns, len(names), len(names))), np.zeros((columns, unknowns, len(names)))
     shared = np.zeros((unknowns, unknowns))
-    own_gradient, shared_gradient = np.zeros((columns, len(names))), np.zeros(unknowns)
+    own_gradient, shared_gradient = np.zeros((count, columns, len(names))), np.zeros((count, columns, unknowns))
     root = np.sqrt(weights).astype(np.float32)
     chunk = max(1, _CHUNK_BYTES // (4 * unknowns * columns))
-    for first in range(0, points.points, chunk):
-        part = np.arange(first, min(first + chunk, points.points))
+    order = np.argsort(group, kind="stable")
+    for part in (order[first : first + chunk] for first in range(0, points.points, chunk)):
         seen, weight = points.select(part), root[part]
         here = evaluate(seen, chip, reach=True)
         residual = ((seen.mean - here.predicted) * weight).T.astype(np.float32)
@@ -106,20 +185,30 @@ def _joint_step(points: Observations, chip: ChipParameters, weights: Floats) -> 
         by_shared = _by_shared(seen, chip, here.reach, weight, unknowns)
         flat = by_shared.reshape(-1, unknowns)
         shared += flat.T @ flat
-        shared_gradient += flat.T @ residual.ravel()
         mixed += by_shared.transpose(0, 2, 1) @ by_own
         own += by_own.transpose(0, 2, 1) @ by_own
-        own_gradient += np.einsum("cpa,cp->ca", by_own, residual)
-    # Scaled to a unit diagonal, since the leak's derivative is a million times that of an offset.
-    scale = np.sqrt(np.maximum(np.einsum("caa->ca", own), 1e-30))
-    own /= scale[:, :, None] * scale[:, None, :]
-    inverse = np.linalg.inv(own + 1e-8 * np.eye(len(names)))
-    answered = (mixed / scale[:, None, :]) @ inverse
-    reduced = shared - np.einsum("cua,cva->uv", answered, mixed / scale[:, None, :], optimize=True)
-    gradient = shared_gradient - np.einsum("cua,ca->u", answered, own_gradient / scale)
-    ridge = _RIDGE * np.diag(shared) + 1e-12 * max(float(np.diag(shared).max()), 1e-300)
-    step: Floats = np.linalg.solve(reduced + np.diag(ridge), gradient)
-    return step
+        for number in np.unique(group[part]):
+            mine = slice(*np.searchsorted(group[part], [number, number + 1]))
+            here_residual = residual[:, None, mine]
+            own_gradient[number] += (here_residual @ by_own[:, mine])[:, 0]
+            shared_gradient[number] += (here_residual @ by_shared[:, mine])[:, 0]
+    return JointEquations(own, mixed, shared, own_gradient, shared_gradient)
+
+
+def scale_directions(chip: ChipParameters) -> Floats:
+    """Directions of the shared unknowns that only move scale between them and the gains, as rows, shape (4, shared).
+
+    They are the gradients of the scales that :func:`normalised` takes out; after it no unknown moves along them.
+    """
+    top, rows = chip.geometry.weight_max, chip.geometry.rows
+    codes, ramp = np.arange(1, chip.geometry.activation_max + 1), np.arange(1, top + 1)
+    first = len(codes)
+    directions = np.zeros((4, first + 2 * top + rows))
+    directions[0, :first] = codes
+    directions[1, first : first + top] = ramp[::-1]
+    directions[2, first + top : first + 2 * top] = ramp
+    directions[3, first + 2 * top :] = chip.row_gain
+    return directions
 
 
 def _by_shared(

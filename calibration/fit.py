@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from calibration.columns import ColumnFit, fit_columns, huber
 from calibration.curves import fit_curves
 from calibration.noise import total_noise
-from calibration.observations import Observations
+from calibration.observations import Observations, thinned_indices
+from calibration.sensitivity import evaluate
+from calibration.starts import best_line, nearby_line
 from models.parameters import ChipParameters, Term
 
 Floats = NDArray[np.float64]
@@ -23,7 +25,8 @@ CURVE_POINTS: Final = 1600
 """How many points determine the shared curves."""
 BEYOND: Final = 1.2
 """A rail shows when the product goes this far beyond it; a product of ideal curves alone is off by some percent."""
-START_LINE_NS: Final = 150.0
+SETTLED: Final = 0.02
+"""As :data:`calibration.columns.ENOUGH`, for the last fit: a step that gains less is a seventh of an error."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class ModelFit:
     Attributes:
         parameters: the chip.
         columns: the last fit of the columns' own parameters, with its information matrix.
+        weights: inverse variances that the last fit used, shape (points, columns).
         excess: standard deviation of the misfit beyond the trial noise, in codes, common to the passing columns.
     """
 
     parameters: ChipParameters
     columns: ColumnFit
+    weights: Floats
     excess: float
 
 
@@ -68,11 +73,10 @@ def starting_point(points: Observations, noise: Floats) -> ChipParameters:
 
 
 def with_terms(parameters: ChipParameters, terms: frozenset[Term], *, ordered: bool) -> ChipParameters:
-    """Parameters as starting values for a model with these terms: what it lacks is neutral, what it gains is small."""
+    """Starting values for a model with these terms: neutral for one that it lacks, and for a line not yet fitted."""
     columns = parameters.geometry.columns
     neutral = np.full(columns, np.inf)
     leaky = np.where(np.isfinite(parameters.tau_membrane_ns), parameters.tau_membrane_ns, 1e9)
-    started = "line" in parameters.terms
     return replace(
         parameters,
         ordered=ordered,
@@ -80,8 +84,8 @@ def with_terms(parameters: ChipParameters, terms: frozenset[Term], *, ordered: b
         tau_membrane_ns=leaky if "leak" in terms else neutral,
         rail_low=parameters.rail_low if "rails" in terms or not ordered else -neutral,
         rail_high=parameters.rail_high if "rails" in terms or not ordered else neutral,
-        tau_line_ns=np.where(started, parameters.tau_line_ns, START_LINE_NS) if "line" in terms else np.zeros(columns),
-        line_limit=np.where(started, parameters.line_limit, 1e9) if "line" in terms else neutral,
+        tau_line_ns=parameters.tau_line_ns if "line" in terms else np.zeros(columns),
+        line_limit=parameters.line_limit if "line" in terms else neutral,
     )
 
 
@@ -102,9 +106,15 @@ def fit_model(
         rounds: how often the curves are fitted.
         check: called between steps; may raise to stop.
     """
-    shared = _curve_columns(passing)
-    excess = 0.0
-    fit = fit_columns(points, start, weights_of(points, start.noise, excess), passing, iterations=6)
+    shared = curve_columns(passing)
+    weights = weights_of(points, start.noise, 0.0)
+    begun, first = start, "line" in start.terms and not np.isfinite(start.line_limit).any()
+    if first:
+        without = evaluate(points, with_terms(start, start.terms - {"line"}, ordered=True)).predicted
+        # What no model explains must not decide between two that differ by little.
+        excess = misfit(points, without, start.noise, passing)
+        start = best_line(points, start, weights_of(points, start.noise, excess), passing)
+    fit = fit_columns(points, start, weights, passing, iterations=6)
     for _ in range(rounds):
         check()
         excess = misfit(points, fit.predicted, start.noise, passing)
@@ -112,8 +122,10 @@ def fit_model(
         fit = _curves_and_columns(points, fit, weights, passing, shared)
     check()
     excess = misfit(points, fit.predicted, start.noise, passing)
-    fit = fit_columns(points, fit.parameters, _robust(points, fit, excess), passing, iterations=2)
-    return ModelFit(fit.parameters, fit, excess)
+    weights = _robust(points, fit, excess)
+    begin = nearby_line(points, fit, begun, weights, passing) if first else fit.parameters
+    fit = fit_columns(points, begin, weights, passing, iterations=4, enough=SETTLED)
+    return ModelFit(fit.parameters, fit, weights, excess)
 
 
 def _curves_and_columns(
@@ -136,16 +148,6 @@ def weights_of(points: Observations, noise: Floats, excess: float) -> Floats:
     variance = total_noise(noise) ** 2 / points.count[:, None] + excess**2
     weights: Floats = np.where(points.clamped, 0.0, 1 / variance)
     return weights
-
-
-def thinned(points: Observations, limit: int) -> Observations:
-    """At most ``limit`` of the points, by a fixed draw."""
-    return points.select(thinned_indices(points.points, limit))
-
-
-def thinned_indices(count: int, limit: int) -> NDArray[np.intp]:
-    """Indices of at most ``limit`` out of ``count`` points, ascending."""
-    return np.sort(np.random.default_rng(1).permutation(count)[:limit])
 
 
 def misfit(points: Observations, predicted: NDArray[np.float32], noise: Floats, passing: NDArray[np.bool_]) -> float:
@@ -207,7 +209,8 @@ def _rails(points: Observations, offset: Floats, linear: Floats, margin: Floats)
     return np.where(seen_low, low, -np.inf), np.where(seen_high, high, np.inf)
 
 
-def _curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:
+def curve_columns(passing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The columns that determine what all share: some of those that pass, evenly spread."""
     good = np.flatnonzero(passing)
     if not len(good):
         good = np.arange(len(passing))

@@ -44,7 +44,7 @@ _BY_TAKEN: Final = 9
 _WORK: Final = 10
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _compress(z):  # type: ignore[no-untyped-def]
     """``h(z) = tanh(sqrt z) / sqrt z`` and its derivative: a continued fraction, beyond 25 ``1 / sqrt z``."""
     if z > np.float32(25):
@@ -59,7 +59,7 @@ def _compress(z):  # type: ignore[no-untyped-def]
     return h, (slope_top - h * slope_bottom) * inverse
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _factors(spacing, settle, line_time, work):  # type: ignore[no-untyped-def]
     for i in range(len(line_time)):
         work[_KEPT, i] = np.exp(-spacing / line_time[i])
@@ -67,7 +67,7 @@ def _factors(spacing, settle, line_time, work):  # type: ignore[no-untyped-def]
         work[_KEPT_END, i] = np.exp(-settle / line_time[i])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _forward(events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, work, line, voltage):  # type: ignore[no-untyped-def]  # fmt: skip
     kept, taken, bent = work[_KEPT], work[_TAKEN], work[_BENT]
     voltage[0] = 0
@@ -86,7 +86,7 @@ def _forward(events, count, total, vector, curve, matrix, fade, low, high, gain,
             voltage[k + 1, i] = high[i] if v > high[i] else v
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _read_out(settle, fade_end, low, high, gain, line_time, saturation, work, line, voltage, predicted, out):  # type: ignore[no-untyped-def]  # fmt: skip
     """The settle step, and the adjoints with which the way back begins."""
     for i in range(len(gain)):
@@ -110,7 +110,7 @@ def _read_out(settle, fade_end, low, high, gain, line_time, saturation, work, li
         out[LINE_TIME, i] = -free * gain[i] * h * s * work[_KEPT_END, i] * settle / (line_time[i] * line_time[i])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, inline="always", error_model="numpy")
 def _backward(events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, spacing, work, line, voltage, out, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
     kept, taken, bent, steep, cubic = work[_KEPT], work[_TAKEN], work[_BENT], work[_STEEP], work[_CUBIC]
     adjoint, on_line, by_kept, by_taken = work[_ADJOINT], work[_ON_LINE], work[_BY_KEPT], work[_BY_TAKEN]
@@ -150,7 +150,7 @@ def _backward(events, count, total, vector, curve, matrix, fade, low, high, gain
             out[LEAK, i] -= spacing * adjoint[i] * voltage[k, i]
 
 
-@njit(nogil=True, cache=True, parallel=True, fastmath=set(FASTMATH))
+@njit(nogil=True, cache=True, parallel=True, fastmath=set(FASTMATH), error_model="numpy")
 def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, gain, line_time, saturation, predicted, slots, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
     """Walk with line term; ``weights`` are charges here, not yet times ``gain``."""
     points, columns = predicted.shape

@@ -29,13 +29,32 @@ def trial_noise(points: Observations) -> Floats:
     Raises:
         BadInput: no point was measured more than once.
     """
+    variance, _ = _variance(points)
+    noise: Floats = np.sqrt(np.maximum(variance - ROUNDING_VARIANCE, 0.0))
+    return noise
+
+
+def noise_error(points: Observations) -> Floats:
+    """Standard error of :func:`trial_noise`, for normal noise, shape (columns,); NaN where it is all rounding.
+
+    Raises:
+        BadInput: no point was measured more than once.
+    """
+    variance, freedom = _variance(points)
+    noise = np.sqrt(np.maximum(variance - ROUNDING_VARIANCE, 0.0))
+    # The standard error of a variance is sqrt(2 / freedom) of it, and d noise = d variance / (2 noise).
+    error = variance * np.sqrt(2 / np.maximum(freedom, 1)) / (2 * np.where(noise > 0, noise, np.nan))
+    return np.asarray(error, np.float64)
+
+
+def _variance(points: Observations) -> tuple[Floats, Floats]:
+    """Pooled variance of the trials and its degrees of freedom, each of shape (columns,)."""
     repeated = (points.count > 1)[:, None] & ~points.clamped
     if not repeated.any():
         raise BadInput("no point of the sweeps was measured more than once; the trial noise cannot be told")
-    freedom = np.where(repeated, points.count[:, None] - 1, 0)
-    variance = (freedom * points.variance).sum(axis=0) / np.maximum(freedom.sum(axis=0), 1)
-    noise: Floats = np.sqrt(np.maximum(variance - ROUNDING_VARIANCE, 0.0))
-    return noise
+    freedom = np.where(repeated, points.count[:, None] - 1.0, 0.0)
+    total = freedom.sum(axis=0)
+    return (freedom * points.variance).sum(axis=0) / np.maximum(total, 1), total
 
 
 def total_noise(noise: Floats) -> Floats:
@@ -59,7 +78,9 @@ def column_faults(points: Observations, noise: Floats, gain: Floats) -> tuple[st
     faults = []
     for i in range(points.geometry.columns):
         fault = ""
-        if swing[i] < STUCK_BELOW * usual_swing:
+        if swing[i] <= total[i]:
+            fault = f"stuck: outputs vary by {swing[i]:.1f} codes, no more than their noise"
+        elif swing[i] < STUCK_BELOW * usual_swing:
             fault = f"stuck: outputs vary by {swing[i]:.1f} codes, {usual_swing:.1f} are usual"
         elif total[i] > NOISY_ABOVE * usual_noise:
             fault = f"noisy: {total[i]:.2f} codes of trial noise, {usual_noise:.2f} are usual"

@@ -144,3 +144,13 @@ def _variance(outputs: NDArray[np.int16]) -> Floats:
 def _clamped(outputs: NDArray[np.int16], geometry: Geometry) -> NDArray[np.bool_]:
     at_limit = (outputs <= geometry.output_min) | (outputs >= geometry.output_max)
     return np.asarray(at_limit.any(axis=1), dtype=np.bool_)
+
+
+def thinned(points: Observations, limit: int) -> Observations:
+    """At most ``limit`` of the points, by a fixed draw."""
+    return points.select(thinned_indices(points.points, limit))
+
+
+def thinned_indices(count: int, limit: int) -> NDArray[np.intp]:
+    """Indices of at most ``limit`` out of ``count`` points, ascending."""
+    return np.sort(np.random.default_rng(1).permutation(count)[:limit])

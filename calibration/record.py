@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.columns import ColumnFit, Name
+from calibration.misfit import Misfit
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate, model_name
 from data.errors import BadInput
@@ -18,8 +19,11 @@ from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
 
-METHOD: Final = "batched Levenberg-Marquardt per column, joint Gauss-Newton for curves, held-out choice of terms"
-METHOD_VERSION: Final = 1
+METHOD: Final = (
+    "batched Levenberg-Marquardt per column, joint Gauss-Newton for curves, common prior for the line, held-out choice "
+    "of terms, errors by programmes"
+)
+METHOD_VERSION: Final = 2
 
 COVARIANCE_NAMES: Final = (
     "gain",
@@ -30,6 +34,7 @@ COVARIANCE_NAMES: Final = (
     "rail_high",
     "tau_line_ns",
     "line_limit",
+    "noise",
 )
 """The parameters whose covariance a record holds, in this order, in the units of ``ChipParameters``."""
 
@@ -56,14 +61,15 @@ class CalibrationRecord:
         schedule: the working schedule.
         ordered: parameters of the chosen ordered model; those of the unordered one where no order effect was seen.
         unordered: parameters of the best order-blind model at the working schedule.
-        covariance: of the ordered model's parameters (``COVARIANCE_NAMES``), shape (columns, 8, 8); NaN where a
-            parameter is not in use or the data do not show it.
+        covariance: of the ordered model's parameters (``COVARIANCE_NAMES``), shape (columns, 9, 9); NaN where a
+            parameter is not in use or the data do not show it. What curves and row gains are unsure of is in it.
         passes: which columns can be used, shape (columns,).
         reasons: why a column does not pass, an empty string where it does.
         selection: the table from which the terms were chosen.
         ordered_score: of the ordered model on the held-out sweep.
         unordered_score: of the unordered model on the held-out sweep.
         parts: what the unordered residual is made of.
+        misfit: what the ordered model leaves out, on the held-out sweep.
         runs: ids of the runs that were used.
         reference_gain: gain that held-out vectors like those of a probe show relative to the ordered model: where
             charge depends on the voltage, small signals see another gain than large ones. Probes compare with it.
@@ -86,6 +92,7 @@ class CalibrationRecord:
     ordered_score: Score
     unordered_score: Score
     parts: ResidualParts
+    misfit: Misfit
     runs: tuple[str, ...]
     reference_gain: float = 1.0
     temperature_c: float | None = None
@@ -184,25 +191,23 @@ def load_record(path: Path | str) -> CalibrationRecord:
     return read_record(Path(path))
 
 
-def covariance_of(fit: ColumnFit) -> Floats:
-    """Covariance of the fitted parameters in the units of ``ChipParameters``, shape (columns, 8, 8).
+def covariance_of(fit: ColumnFit, coordinates: Floats, noise_error: Floats) -> Floats:
+    """Covariance of the fitted parameters in the units of ``ChipParameters``, shape (columns, 9, 9).
 
-    The inverse of J^T W J, times the reduced chi square where that exceeds 1 (misfit beyond the noise).
+    Args:
+        fit: the fitted columns.
+        coordinates: covariance of the fitted coordinates, shape (columns, names, names).
+        noise_error: standard error of each column's trial noise, shape (columns,).
     """
     count = len(COVARIANCE_NAMES)
     columns = len(fit.chi_square)
     covariance = np.full((columns, count, count), np.nan)
-    diagonal = np.einsum("caa->ca", fit.information)
-    shown = diagonal > 0
-    scale = np.sqrt(np.where(shown, diagonal, 1.0))
-    unit = fit.information / (scale[:, :, None] * scale[:, None, :])
-    unit += np.eye(len(fit.names)) * np.where(shown, 1e-12, 1.0)[:, :, None]
-    inverse = np.linalg.inv(unit) / (scale[:, :, None] * scale[:, None, :])
-    inverse *= np.maximum(fit.chi_square, 1.0)[:, None, None]
     slope = np.stack([_unit_slope(fit, name) for name in fit.names], axis=1)
-    slope[~shown] = np.nan
+    slope[np.einsum("caa->ca", fit.information) <= 0] = np.nan
     place = [COVARIANCE_NAMES.index(_OF_COORDINATE.get(name, name)) for name in fit.names]
-    covariance[np.ix_(range(columns), place, place)] = inverse * slope[:, :, None] * slope[:, None, :]
+    covariance[np.ix_(range(columns), place, place)] = coordinates * slope[:, :, None] * slope[:, None, :]
+    noise = COVARIANCE_NAMES.index("noise")
+    covariance[:, noise, noise] = noise_error**2
     return covariance
 
 

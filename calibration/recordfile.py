@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from calibration.record import COVARIANCE_NAMES, CalibrationRecord
+from calibration.misfit import Misfit
+from calibration.record import COVARIANCE_NAMES, METHOD_VERSION, CalibrationRecord
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate
 from data.errors import BadInput
@@ -90,6 +91,8 @@ def read_record(path: Path) -> CalibrationRecord:
     run = read_run(path)
     if run.metadata.kind != KIND:
         raise BadInput(f"{path} is a run of kind {run.metadata.kind}, not a calibration; give a calibration file")
+    if json.loads(run.metadata.plan or "{}").get("method_version", 0) < METHOD_VERSION:
+        raise BadInput(f"{path} was calibrated by an earlier method, without today's errors; calibrate again")
     try:
         record = _record(run)
     except (KeyError, TypeError, ValueError) as error:
@@ -123,6 +126,7 @@ def _settings(record: CalibrationRecord) -> dict[str, Any]:
         },
         "candidates": [[term for term in TERMS if term in row.terms] for row in record.selection],
         "runs": list(record.runs),
+        "misfit": asdict(record.misfit),
         "reference_gain": record.reference_gain,
         "temperature_c": record.temperature_c,
         "method": record.method,
@@ -206,6 +210,7 @@ def _record(run: Run) -> CalibrationRecord:
         ordered_score=score("ordered"),
         unordered_score=score("unordered"),
         parts=ResidualParts(*(run.values(f"part_{field}") for field in _PARTS)),
+        misfit=Misfit(**settings["misfit"]),
         runs=tuple(settings["runs"]),
         reference_gain=settings["reference_gain"],
         temperature_c=settings["temperature_c"],

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from calibration.calibrate import calibrate as fit
 from calibration.plans import Budget, standard_plans
-from calibration.vectors import RANDOM
+from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput
 from data.metadata import RunMetadata, new_run_id
 from data.runfile import read_metadata
@@ -101,12 +101,39 @@ def sweep(
     return tuple(files)
 
 
+def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent) -> tuple[Path, ...]:
+    """Measure a first look, then what a calibration gains most from, in the time that the quick sweeps take.
+
+    Args:
+        bench: the open bench.
+        seed: of the vectors and weights that are drawn at random.
+        listener: hears of progress.
+
+    Raises:
+        BadInput: none of the columns works.
+        LinkError: the link failed; what was measured is kept.
+    """
+    from calibration import design
+
+    geometry, schedule, cost = bench.board.geometry, bench.schedule, design.Cost()
+    usual = plans(bench, budget="quick", seed=seed)
+    first = design.first_look(geometry, schedule, seed=seed)
+    files = list(sweep(bench, first, seed=seed, listener=part(listener, 0.0, 0.3)))
+    listener(0.3, "choosing what to measure")
+    chip, passing, excess = design.rough_model([read_sweep(path) for path in files], geometry)
+    time_ns = sum(cost.of(plan) for plan in usual if plan.kind != HELD_OUT) - sum(cost.of(plan) for plan in first)
+    possible = design.possible_sweeps(geometry, schedule, seed=seed)
+    chosen = design.choose_sweeps(chip, passing, excess, first, possible, time_ns, cost)
+    last = [*chosen, *(plan for plan in usual if plan.kind == HELD_OUT)]
+    return (*files, *sweep(bench, last, seed=seed, listener=part(listener, 0.6, 1.0)))
+
+
 def calibrate(
     bench: Bench | None = None,
     *,
     runs: Sequence[Path | str] | None = None,
     folder: Path | None = None,
-    budget: Budget | None = None,
+    budget: Budget | Literal["optimal"] | None = None,
     seed: int | None = None,
     listener: Listener = silent,
 ) -> CalibrationRecord:
@@ -116,7 +143,8 @@ def calibrate(
         bench: the open bench; its board is measured unless ``runs`` are given.
         runs: files of sweeps that were measured before, all of one board.
         folder: where the record goes; None for the runs of the bench, or the folder of the first run.
-        budget: how much to measure; None is ``quick``.
+        budget: how much to measure; None is ``quick``. ``optimal`` takes as long as ``quick``, but after a first look
+            chooses the sweeps that tell most about this board (:mod:`calibration.design`).
         seed: of the vectors and weights that are drawn at random; None is 0.
         listener: hears of progress.
 
@@ -131,8 +159,12 @@ def calibrate(
         if bench is None:
             raise BadInput("give an open bench to measure, or the runs to fit")
         temperature = bench.board.temperature()
-        chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
-        runs = sweep(bench, chosen, seed=seed or 0, listener=part(listener, 0.0, ACQUISITION))
+        heard = part(listener, 0.0, ACQUISITION)
+        if budget == "optimal":
+            runs = sweep_by_design(bench, seed=seed or 0, listener=heard)
+        else:
+            chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
+            runs = sweep(bench, chosen, seed=seed or 0, listener=heard)
     files = [Path(run) for run in runs]
     if not files:
         raise BadInput("there are no runs to fit")

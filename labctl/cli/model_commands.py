@@ -23,7 +23,10 @@ def calibrate(
     ] = None,
     bench: BenchFile = None,
     budget: Annotated[
-        Literal["quick", "full"] | None, typer.Option("--budget", help="How much to measure; quick without it.")
+        Literal["quick", "full", "optimal"] | None,
+        typer.Option(
+            "--budget", help="How much to measure; quick without it. Optimal: as long, chosen for this board."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of what is measured; 0 without it.")] = None,
     as_json: AsJson = False,

@@ -1,4 +1,4 @@
-"""Commands for studies: ``study ordering``, ``study status``, ``study report``."""
+"""Commands for studies: ``study ordering``, ``study calibration``, ``study status``, ``study report``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,31 @@ def ordering(
     scale = QUICK if quick else FULL
     plan = ordering_plan(scale, seed)
     run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
+
+
+@study.command("calibration")
+def calibration(
+    quick: Annotated[bool, typer.Option("--quick", help="A few small boards: minutes, not an hour.")] = False,
+    geometry: Annotated[
+        str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
+    ] = None,
+    seed: Seed = 1,
+    out: Out = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well calibrations predict and whether their intervals hold, on emulated boards.
+
+    Stopped with Ctrl-C or killed, the same command goes on.
+    """
+    from dataclasses import replace
+
+    from labctl.studies.calibration.plan import FULL, QUICK, calibration_plan
+
+    scale = QUICK if quick else FULL
+    plan = calibration_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
+    name = f"study-{plan.study}-{plan.scope}-seed-{seed}" + (f"-{geometry}" if geometry else "")
+    run(plan, out or Path("runs") / name, workers, as_json)
 
 
 @study.command("status")

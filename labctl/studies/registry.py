@@ -12,6 +12,12 @@ STUDIES: dict[str, Study] = {
         compute="labctl.studies.ordering.compute:compute",
         present="labctl.studies.ordering.present:present",
     ),
+    "calibration": Study(
+        name="calibration",
+        title="How well calibrations predict, and whether their intervals hold what they promise",
+        compute="labctl.studies.calibration.compute:compute",
+        present="labctl.studies.calibration.present:present",
+    ),
 }
 
 

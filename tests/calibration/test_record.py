@@ -70,6 +70,12 @@ def test_a_changed_record_is_refused(record, tmp_path):
         load_record(path)
 
 
+def test_a_record_of_an_earlier_method_is_refused(record, tmp_path):
+    path = replace(record, method_version=1).save(tmp_path / "old.h5")
+    with pytest.raises(BadInput, match="earlier method"):
+        load_record(path)
+
+
 def test_every_number_is_in_the_hash(record):
     gain = record.ordered.gain.copy()
     gain[0] *= 1 + 1e-9

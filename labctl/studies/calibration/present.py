@@ -1,0 +1,158 @@
+"""The report of the calibration study: what was found, whichever way it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labctl.report.page import Page
+from labctl.studies.calibration import figures
+from labctl.studies.calibration.analysis import PROMISED, Over, Results, over
+from labctl.studies.calibration.plan import REFERENCE
+from labctl.studies.points import Presented
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+GOAL = 1.15
+"""Held-out residual over trial noise that an ordered model is to stay below."""
+
+JUDGEMENTS = {
+    "prediction": "Predicted mean outputs, against means of many repeats of vectors that no fit has seen.",
+    "recovery": "Parameters of the fitted model, found again in what that model answers with its noise: the truth is "
+    "known exactly, and nothing is left out of the model.",
+    "repeat": "Parameters of two calibrations of one board by other vectors: their difference against both errors.",
+    "counterpart": "Parameters of boards without lines, voltage dependence and bent converters, read where no fit may "
+    "look: there each means the same on the board and in the model. Synapses, drift and noise are as ever.",
+    "effective": "The same for the boards as they are. Only the noise means quite the same here: gain, asymmetry, and "
+    "in part leak and offset also stand for what the model's line lacks against the two of the board. Such an interval "
+    "is that of the effective value, with which the model predicts best, and need not hold the hidden one.",
+}
+
+
+def present(table: pd.DataFrame, pictures: Path) -> Presented:
+    """Page, sentences and figures of a table, complete or not."""
+    results = Results(table)
+    page = Page(
+        "How well calibrations predict, and how sure they are",
+        "Emulated boards of different seeds, measured over TCP and fitted; judged by what the boards answer to vectors "
+        "that no fit has seen, and by what the boards are.",
+        simulated=True,
+    )
+    findings = _findings(results)
+    page.text(*findings)
+    if results.budgets():
+        _residuals(page, results, pictures)
+        _coverage(page, results, pictures)
+        _budgets(page, results)
+    return Presented(page, findings, _document(results))
+
+
+def _findings(results: Results) -> list[str]:
+    lines = []
+    for budget in results.budgets():
+        ordered = over(list(results.of_boards("ordered residual over noise", budget).values()))
+        blind = over(list(results.of_boards("unordered residual over noise", budget).values()))
+        within = sum(v <= GOAL for v in results.of_boards("ordered residual over noise", budget).values())
+        if ordered.boards:
+            lines.append(
+                f"Budget {budget}: held-out residual of the ordered model {_range(ordered)} times the trial noise, of "
+                f"the unordered one {_range(blind)}; at most {GOAL} on {within} of {ordered.boards} boards."
+            )
+        share = results.coverage(budget, "prediction", "all")
+        if np.isfinite(share):
+            verdict = "as promised" if PROMISED[0] <= share <= PROMISED[1] else "not as promised"
+            lines.append(f"Budget {budget}: 90 % intervals of predicted means hold {share:.1%} of them, {verdict}.")
+    return lines or ["No board of the study is finished yet."]
+
+
+def _residuals(page: Page, results: Results, pictures: Path) -> None:
+    page.heading("Held-out residual over trial noise")
+    page.text("Median over the columns of each board; median over the boards, in brackets lowest and highest.")
+    names = {
+        "ordered": "ordered residual over noise",
+        "unordered": "unordered residual over noise",
+        "ordered, all schedules": "ordered residual over noise, all schedules",
+        "unordered, all schedules": "unordered residual over noise, all schedules",
+        "columns within 1.15": "share of columns within 1.15",
+    }
+    rows = [
+        [budget, str(len(results.boards(budget))), *(_range(_over(results, name, budget)) for name in names.values())]
+        for budget in results.budgets()
+    ]
+    page.table(["budget", "boards", *names], rows)
+    _figure(page, figures.residual_figure(results), pictures / "residual.png", "Each point is one board.")
+
+
+def _coverage(page: Page, results: Results, pictures: Path) -> None:
+    page.heading("What 90 % intervals hold")
+    page.text("Share of all cases; in brackets the lowest and highest of the boards, and the usual half-width.")
+    for judgement, sentence in JUDGEMENTS.items():
+        page.text(sentence)
+        budgets = [name for name in results.budgets() if _judged(results, name, judgement)]
+        rows = [
+            [name, *(_cell(results, budget, judgement, name) for budget in budgets)]
+            for name in results.parameters(judgement)
+        ]
+        page.table([judgement, *(f"budget {name}" for name in budgets)], rows)
+    shown = [judgement for judgement in JUDGEMENTS if results.parameters(judgement)]
+    if shown and REFERENCE in results.budgets():
+        figure = figures.coverage_figure(results, REFERENCE, shown)
+        caption = f"Share of 90 % intervals that hold the truth, budget {REFERENCE}; points are boards, bars all cases."
+        _figure(page, figure, pictures / "coverage.png", caption)
+
+
+def _budgets(page: Page, results: Results) -> None:
+    page.heading("What was measured")
+    page.text(
+        "Without the held-out sweep, which only scores. Board seconds are what the board spent on its own work, "
+        "link and programming not counted."
+    )
+    names = ("vectors", "programmes", "board seconds")
+    rows = [[budget, *(f"{_over(results, name, budget).median:.4g}" for name in names)] for budget in results.budgets()]
+    page.table(["budget", *names], rows)
+
+
+def _document(results: Results) -> dict[str, object]:
+    quantities = ("ordered residual over noise", "unordered residual over noise")
+    return {
+        "simulated": True,
+        "residual_over_noise": {b: {q: _over(results, q, b) for q in quantities} for b in results.budgets()},
+        "coverage": {
+            budget: {
+                judgement: {name: results.coverage(budget, judgement, name) for name in results.parameters(judgement)}
+                for judgement in JUDGEMENTS
+                if _judged(results, budget, judgement)
+            }
+            for budget in results.budgets()
+        },
+    }
+
+
+def _judged(results: Results, budget: str, judgement: str) -> bool:
+    return any(results.judged("coverage", budget, judgement, name) for name in results.parameters(judgement))
+
+
+def _over(results: Results, quantity: str, budget: str) -> Over:
+    return over(list(results.of_boards(quantity, budget).values()))
+
+
+def _cell(results: Results, budget: str, judgement: str, name: str) -> str:
+    boards = over(list(results.judged("coverage", budget, judgement, name).values()))
+    if not boards.boards:
+        return ""
+    width = over(list(results.judged("half-width", budget, judgement, name).values())).median
+    share = results.coverage(budget, judgement, name)
+    return f"{share:.3f} ({boards.lowest:.2f} to {boards.highest:.2f}; ±{width:.3g})"
+
+
+def _range(found: Over) -> str:
+    return f"{found.median:.3f} ({found.lowest:.3f} to {found.highest:.3f})" if found.boards else ""
+
+
+def _figure(page: Page, figure: Figure, path: Path, caption: str) -> None:
+    figure.savefig(path, dpi=110)
+    page.figure(figure, caption)
