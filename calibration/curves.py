@@ -71,7 +71,9 @@ def monotone(parameters: ChipParameters) -> ChipParameters:
 
     def rising(curve: Floats) -> Floats:
         # A step that overshoots may turn a curve over; what is left is a poor curve, and still one.
-        return np.maximum(isotonic_regression(curve).x, _FLATTEST * np.arange(1, len(curve) + 1))
+        pooled: Floats = isotonic_regression(curve).x
+        floor: Floats = np.maximum(pooled, _FLATTEST * np.arange(1, len(curve) + 1))
+        return floor
 
     weight = parameters.weight_curve
     return replace(

@@ -112,7 +112,7 @@ def voltages(
     schedule: Schedule,
     out: NDArray[np.float32],
     last: NDArray[np.float32] | None = None,
-) -> None:
+) -> bool:
     """Membrane voltages after settling, by compiled walks.
 
     Args:
@@ -122,6 +122,9 @@ def voltages(
         schedule: how the vectors are sent.
         out: becomes the voltages, contiguous, shape (vectors, blocks, columns).
         last: becomes how many slots, over all sends, had been taken when one clipped last; 0 where none did.
+
+    Returns:
+        Whether all charges and weights are finite; the voltages mean nothing where they are not.
     """
     x = in_order(charges, schedule)
     marks = out if last is None else last
@@ -131,10 +134,13 @@ def voltages(
         if coefficients.uses_line:
             of_rows = np.empty(w.shape[0:3:2], np.float32)
             row_peaks(w, of_rows)
-            walk_line(x, w, of_rows, schedule.skip_zeros, schedule.sends, factors, last is not None, out, marks)
+            finite = walk_line(
+                x, w, of_rows, schedule.skip_zeros, schedule.sends, factors, last is not None, out, marks
+            )
         else:
             job = (schedule.skip_zeros, schedule.sends, factors, coefficients.railed)
-            walk(x, w, peaks, *job, last is not None, out, marks)
+            finite = walk(x, w, peaks, *job, last is not None, out, marks)
+    return bool(finite) and bool(np.isfinite(peaks).all())
 
 
 def _tiled(

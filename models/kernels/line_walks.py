@@ -229,7 +229,7 @@ def walk_line(
     marking: bool,
     out: Array,
     last: Array,
-) -> None:
+) -> bool:
     """As :func:`models.kernels.walks.walk`, with weights in units of the walk and ``peaks`` (N, R) those of every row.
 
     The settle step is one more slot.
@@ -238,6 +238,7 @@ def walk_line(
     columns, tiles, groups = out.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
     charges_at, weights_at, peaks_at = address(charges), address(weights), address(peaks)
     out_at, last_at = address(out), address(last)
+    finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
         block, group, space = task // groups, task % groups, room(size)
         lists, own = scratch((3 * space + 2) * LIST), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
@@ -247,7 +248,10 @@ def walk_line(
         end = min((group + 1) * GROUP, vectors)
         for begin in range(group * GROUP, end, LIST):
             listed, place, step = min(LIST, end - begin), begin * blocks + block, blocks * size
-            list_vectors(charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest)
+            good = list_vectors(
+                charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest
+            )
+            finite[task] = finite[task] and good
             bound_slots(sent, rows, counts, listed, space, peaks_at, block * size, bounds)
             for tile in range(tiles):
                 column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
@@ -273,3 +277,4 @@ def walk_line(
                 )
         keep(lists)
         keep(own)
+    return bool(np.all(finite))

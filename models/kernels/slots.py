@@ -86,7 +86,7 @@ def scratch(size: int) -> Floats:
 
 @operation
 def _larger(typing: Any, charges: Any, place: Any, left: Any, peak: Any) -> Any:
-    """The larger of ``peak`` and the magnitudes of the next charges."""
+    """The larger of ``peak`` and the magnitudes of the next charges; NaN counts as larger than anything."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         charges, place, left, peak = values
@@ -96,13 +96,13 @@ def _larger(typing: Any, charges: Any, place: Any, left: Any, peak: Any) -> Any:
         arguments = [source, ir.Constant(WORD, 4), here, nothing]
         rest = call(builder, f"llvm.masked.load.v{CHUNK}f32.p0", _FLOATS, arguments)
 
+        # Magnitudes are in the sequence of their bits, and those of NaN come last.
         def larger(low: Any, high: Any) -> Any:
-            return builder.select(builder.fcmp_ordered(">", low, high), low, high)
+            return builder.select(builder.icmp_unsigned(">", low, high), low, high)
 
-        sizes = call(builder, f"llvm.fabs.v{CHUNK}f32", _FLOATS, [rest])
-        rest = halve(builder, sizes, 1, larger)
-        largest = builder.extract_element(rest, ir.Constant(WORD, 0))
-        return builder.select(builder.fcmp_ordered(">", largest, peak), largest, peak)
+        bits = builder.and_(builder.bitcast(rest, _INTEGERS), ir.Constant(_INTEGERS, [0x7FFFFFFF] * CHUNK))
+        largest = builder.extract_element(halve(builder, bits, 1, larger), ir.Constant(WORD, 0))
+        return builder.bitcast(larger(largest, builder.bitcast(peak, WORD)), FLOAT)
 
     size = types.intp
     return types.float32(size, size, size, types.float32), codegen
@@ -137,15 +137,19 @@ def list_vectors(
     rows: int,
     counts: int,
     largest: int,
-) -> None:
+) -> bool:
     """List the slots of some vectors, whose charges are ``step`` apart, in lists that are ``space`` apart.
 
-    Writes how many slots each has after ``counts``, as int32, and its largest charge after ``largest``.
+    Writes how many slots each has after ``counts``, as int32, and its largest charge after ``largest``. Returns whether
+    all charges are finite.
     """
+    finite = True
     for item in range(vectors):
         count, peak = list_slots(charges, place + item * step, size, skip_zeros, sent, rows, item * space)
         write_integer(counts, item, count)
         write_number(largest, item, peak)
+        finite = finite and bool(peak < np.inf)
+    return finite
 
 
 @operation

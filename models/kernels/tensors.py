@@ -59,14 +59,15 @@ def multiply(charges: Tensor, weights: Tensor, rows: Tensor, sending: Sending, m
     Raises:
         BadInput: a value that is not finite, or coefficients of no board.
     """
-    check_finite(charges, weights)
     coefficients = sending.coefficients(rows)
     if charges.is_cuda:
+        check_finite(charges, weights)
         return gpu.multiply(charges, weights, rows, sending.uses_line, sending.schedule, marking)
     x, w = charges.detach().contiguous().numpy(), weights.detach().contiguous().numpy()
     out = torch.empty(*x.shape[:2], w.shape[2])
     last = torch.empty_like(out) if marking else torch.empty(0)
-    voltages(x, w, coefficients, sending.schedule, out.numpy(), last.numpy() if marking else None)
+    if not voltages(x, w, coefficients, sending.schedule, out.numpy(), last.numpy() if marking else None):
+        check_finite(charges, weights)
     return out, last
 
 

@@ -139,6 +139,18 @@ def farthest(typing: Any, far: Any, tile: Any) -> Any:
 
 
 @operation
+def farthest_of_any(typing: Any, far: Any, tile: Any) -> Any:
+    """As :func:`farthest`, where NaN counts as farther than anything: magnitudes are in the sequence of their bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        far, tile = (builder.bitcast(value, _LANES) for value in values)
+        size = builder.and_(tile, ir.Constant(_LANES, [0x7FFFFFFF] * WIDTH))
+        return builder.bitcast(builder.select(builder.icmp_unsigned(">", far, size), far, size), _VECTOR)
+
+    return _TILE(_TILE, _TILE), codegen
+
+
+@operation
 def load(typing: Any, address: Any, index: Any) -> Any:
     """``WIDTH`` float32 values from number ``index`` after an address on."""
 

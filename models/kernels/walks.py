@@ -265,11 +265,11 @@ def walk(
     marking: bool,
     out: Array,
     last: Array,
-) -> None:
+) -> bool:
     """The voltage after settling into ``out`` (B, N, C).
 
     ``railed`` is false where no column has a rail. Where ``marking``, ``last`` (B, N, C) becomes how many slots (over
-    all sends) had been taken when one clipped last, 0 where none did.
+    all sends) had been taken when one clipped last, 0 where none did. Returns whether all charges are finite.
     """
     vectors, blocks, size = charges.shape
     columns, tiles, groups = out.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
@@ -278,6 +278,7 @@ def walk(
         fill_series(factors, size, sends, series)
     series_at, charges_at, weights_at = address(series), address(charges), address(weights)
     out_at, last_at = address(out), address(last)
+    finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
         block, group, space = task // groups, task % groups, room(size)
         lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS + 2) * WIDTH)
@@ -288,9 +289,10 @@ def walk(
         for begin in range(group * GROUP, end, LIST):
             listed = min(LIST, end - begin)
             place = begin * blocks + block
-            list_vectors(
+            good = list_vectors(
                 charges_at, place * size, blocks * size, size, skip_zeros, listed, space, sent, rows, counts, largest
             )
+            finite[task] = finite[task] and good
             for tile in range(tiles):
                 column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
                 _prepare(factors, column, peaks[block, tile], own[STATE * WIDTH :])
@@ -318,3 +320,4 @@ def walk(
         keep(lists)
         keep(own)
     keep(series)
+    return bool(np.all(finite))
