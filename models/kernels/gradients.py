@@ -162,7 +162,7 @@ def input_gradient(
     charges_at, grad_at, last_at, out_at = address(charges), address(grad), address(last), address(out)
     weights_at, series_at = address(weights), address(series)
     for task in prange(blocks * groups):
-        block, group, space = task // groups, task % groups, room(size)
+        block, group, space = task % blocks, task // blocks, room(size)
         lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS) * WIDTH)
         totals = scratch(LIST * size * LANES)
         sent, state, sums = address(lists), address(own), address(totals)

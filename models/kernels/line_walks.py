@@ -28,7 +28,7 @@ from models.kernels.factors import (
     Array,
     take_tile,
 )
-from models.kernels.memory import address, integer, keep, number
+from models.kernels.memory import address, expect, expect_writing, integer, keep, number
 from models.kernels.slots import HALF_CHUNK, bound_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
@@ -240,7 +240,7 @@ def walk_line(
     out_at, last_at = address(out), address(last)
     finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
-        block, group, space = task // groups, task % groups, room(size)
+        block, group, space = task % blocks, task // blocks, room(size)
         lists, own = scratch((3 * space + 2) * LIST), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
         sent, state = address(lists), address(own)
         rows, bounds, mine = sent + 4 * LIST * space, sent + 8 * LIST * space, state + 4 * STATE * WIDTH
@@ -252,6 +252,9 @@ def walk_line(
                 charges_at, place * size, step, size, skip_zeros, listed, space, sent, rows, counts, largest
             )
             finite[task] = finite[task] and good
+            # Stretches of memory this far apart come too late when they are asked for one by one.
+            expect(charges_at, place * size + size, listed, blocks * size, size)
+            expect_writing(out_at, place * columns, listed, blocks * columns, columns)
             bound_slots(sent, rows, counts, listed, space, peaks_at, block * size, bounds)
             for tile in range(tiles):
                 column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)

@@ -107,3 +107,34 @@ def write_integer(typing: Any, address: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp, types.intp), codegen
+
+
+@operation
+def _prefetch(typing: Any, address: Any, index: Any, writing: Any) -> Any:
+    """Ask for the cache line of number ``index`` after an address, which may lie anywhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = pointer(builder, values[0], values[1], ir.IntType(8))
+        hints = [ir.Constant(WORD, int(signature.args[2].literal_value)), ir.Constant(WORD, 2), ir.Constant(WORD, 1)]
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [place, *hints])
+        return context.get_dummy_value()
+
+    if not isinstance(writing, types.Literal):
+        return None
+    return types.void(types.intp, types.intp, writing), codegen
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def expect(address: int, first: int, count: int, step: int, size: int) -> None:
+    """Ask for ``count`` stretches of ``size`` numbers, ``step`` apart, that will be read soon."""
+    for item in range(count):
+        for place in range(0, size, 16):
+            _prefetch(address, first + item * step + place, 0)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def expect_writing(address: int, first: int, count: int, step: int, size: int) -> None:
+    """As :func:`expect`, to be written."""
+    for item in range(count):
+        for place in range(0, size, 16):
+            _prefetch(address, first + item * step + place, 1)

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit, prange
 
 from models.kernels.factors import DECAY, FACTORS, HALF, HIGH, LOW, MIDDLE, PUSH, SETTLE, Array, take_tile
-from models.kernels.memory import address, integer, keep, number
+from models.kernels.memory import address, expect, expect_writing, integer, keep, number
 from models.kernels.slots import list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
@@ -280,7 +280,7 @@ def walk(
     out_at, last_at = address(out), address(last)
     finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
-        block, group, space = task // groups, task % groups, room(size)
+        block, group, space = task % blocks, task // blocks, room(size)
         lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS + 2) * WIDTH)
         sent, state = address(lists), address(own)
         rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
@@ -293,6 +293,9 @@ def walk(
                 charges_at, place * size, blocks * size, size, skip_zeros, listed, space, sent, rows, counts, largest
             )
             finite[task] = finite[task] and good
+            # Stretches of memory this far apart come too late when they are asked for one by one.
+            expect(charges_at, place * size + size, listed, blocks * size, size)
+            expect_writing(out_at, place * columns, listed, blocks * columns, columns)
             for tile in range(tiles):
                 column, width = tile * WIDTH, min(WIDTH, columns - tile * WIDTH)
                 _prepare(factors, column, peaks[block, tile], own[STATE * WIDTH :])
