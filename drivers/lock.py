@@ -95,7 +95,12 @@ class InstrumentLock:
 
 
 def instrument_key(target: Address) -> str:
-    """What is the same for every address that leads to the same port of this computer or to the same host and port."""
+    """What is the same for every address that leads to the same port of this computer or to the same host and port.
+
+    Every process simulates instruments of its own.
+    """
+    if target.library.endswith("@sim"):
+        return f"simulated:{os.getpid()}:{target.library}:{target.target.upper()}"
     if target.host:
         return _network_key(target.host, target.port)
     if target.kind == "serial":

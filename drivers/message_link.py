@@ -17,6 +17,7 @@ from pyvisa import constants
 from drivers.address import Address
 from drivers.errors import Disconnected, LinkTimeout
 from drivers.link import Deadline
+from drivers.lock import InstrumentLock, hold
 from drivers.socket_link import SLOWEST_RATE
 from drivers.visa_link import VISA_FAILURES, open_session
 
@@ -39,11 +40,13 @@ class MessageLink:
         address: as the user wrote it.
         resource: the open resource.
         ending: what ends an answer in the instrument's dialect; added where the mark on the bus stands for it.
+        lock: released when the link is closed.
     """
 
     slowest_rate = SLOWEST_RATE
 
-    def __init__(self, address: str, resource: Any, ending: bytes) -> None:
+    def __init__(self, address: str, resource: Any, ending: bytes, lock: InstrumentLock) -> None:
+        self._held = lock
         self._address = address
         self._ending = ending
         self._resource = resource
@@ -94,6 +97,7 @@ class MessageLink:
                 self._closed = True
                 with suppress(*VISA_FAILURES):
                     self._resource.close()
+                self._held.release()
 
     def _clear(self) -> None:
         try:
@@ -120,9 +124,14 @@ class MessageLink:
 
 
 def open_message_link(target: Address, ending: bytes) -> MessageLink:
-    """Open the resource of an address.
+    """Open the resource of an address for this program alone, until it is closed.
 
     Raises:
-        CannotOpen: no VISA library, a malformed or absent resource, or one that is busy.
+        CannotOpen: no VISA library, a malformed or absent resource, or one that is busy or in use.
     """
-    return MessageLink(target.text, open_session(target), ending)
+    lock = hold(target)
+    try:
+        return MessageLink(target.text, open_session(target), ending, lock)
+    except BaseException:
+        lock.release()
+        raise

@@ -22,6 +22,7 @@ from labctl.running import EngineConfig, InterlockConfig
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
+    from drivers.lasting import LastingBoard
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +132,12 @@ class Bench:
     def close(self) -> None:
         """Board and instruments to their safe states, links closed, emulated board stopped; may be called again."""
         self._resources.close()
+
+    def lasting_board(self) -> LastingBoard:
+        """The board for work that no engine resumes, such as a network's: a lost link is opened again in a call."""
+        from drivers.lasting import LastingBoard
+
+        return LastingBoard(self.board, self.config.engine.reconnect_s)
 
     def __enter__(self) -> Self:
         return self

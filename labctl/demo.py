@@ -194,7 +194,7 @@ def _train(
     bench: Bench, speech: SpeechTask, record: CalibrationRecord, start: FloatNetwork, seed: int, listener: Listener
 ) -> tuple[Trained, ...]:
     return train_arms(
-        Arm, speech, record, folder=bench.runs, board=bench.board, start=start, seed=seed, listener=listener
+        Arm, speech, record, folder=bench.runs, board=bench.lasting_board(), start=start, seed=seed, listener=listener
     )
 
 

@@ -82,7 +82,7 @@ def compare(
         begin_comparison(trained.network, samples.labels, writer)
         comparison = compare_network(
             trained.network,
-            bench.board,
+            bench.lasting_board(),
             record,
             samples.activations,
             samples.labels,

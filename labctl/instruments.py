@@ -183,6 +183,11 @@ class Instruments(Mapping[str, "OpenInstrument"]):
         """Every instrument of the bench; one that cannot be connected says why."""
         return tuple(self._snapshot(name, max_age_s) for name in self._configured)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any connected instrument is simulated."""
+        return any(instrument.identity.simulated for instrument in list(self._connected.values()))
+
     def safe(self) -> None:
         """Every connected instrument to its safe state, also after one that failed.
 

@@ -209,13 +209,15 @@ def calibration_summary(record: CalibrationRecord) -> dict[str, object]:
 def bench_metadata(bench: Bench, kind: str, **known: object) -> RunMetadata:
     """Metadata of a run on the board of a bench: who it is, how it is set, whether it is simulated."""
     board = bench.board
+    # First, because asking every instrument connects it.
+    snapshot = bench_snapshot(bench)
     return RunMetadata.new(
         kind,
         folder=bench.runs,
-        simulated=board.identity.simulated,
+        simulated=board.identity.simulated or bench.instruments.simulated,
         identity=board.identity,
         geometry=board.geometry,
-        snapshot=json.dumps(bench_snapshot(bench)),
+        snapshot=json.dumps(snapshot),
         **known,
     )
 

@@ -82,7 +82,7 @@ def train(
             utterances,
             record,
             folder=config.runs,
-            board=opened.board if opened else None,
+            board=opened.lasting_board() if opened else None,
             seed=seed,
             epochs=epochs,
             listener=part(listener, 0.2, 1.0),

@@ -20,8 +20,10 @@ from drivers.address import LinkSettings, parse_address
 from drivers.discovery import discover
 from drivers.errors import CannotOpen
 from drivers.link import open_link
-from drivers.lock import hold, holder, instrument_key
+from drivers.lock import InUse, hold, holder, instrument_key
+from drivers.message_link import open_message_link
 
+from .benches import MAKERS
 from .servers import silent, tcp_server, terminal
 
 needs_pty = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
@@ -67,6 +69,23 @@ def test_every_way_to_the_same_place_has_the_same_key(tmp_path: Path) -> None:
     assert len({key(address) for address in network}) == 1
     assert len({key(a) for a in ("COM3", "COM4", "127.0.0.1:5025", "127.0.0.1:5026", "visa:GPIB0::5::INSTR")}) == 5
     assert key("COM3") == key("com3")
+
+
+def test_instruments_that_are_simulated_are_each_process_own() -> None:
+    simulated = key("visa@bench.yaml@sim:GPIB0::1::INSTR")
+    assert str(os.getpid()) in simulated
+    assert simulated == key("visa@bench.yaml@sim:gpib0::1::instr")
+    assert simulated != key("visa@other.yaml@sim:GPIB0::1::INSTR")
+    assert simulated != key("visa:GPIB0::1::INSTR")
+
+
+def test_a_bus_instrument_has_one_owner_until_it_is_closed() -> None:
+    target = parse_address(f"{MAKERS}:GPIB0::16::INSTR", LinkSettings())
+    link = open_message_link(target, b"\n")
+    with pytest.raises(InUse, match="this program itself"):
+        open_message_link(target, b"\n")
+    link.close()
+    open_message_link(target, b"\n").close()
 
 
 def test_a_second_link_is_refused_until_the_first_is_closed() -> None:
