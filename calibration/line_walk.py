@@ -87,7 +87,7 @@ def _forward(events, count, total, vector, curve, matrix, fade, low, high, gain,
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _read_out(settle, fade_end, low, high, gain, line_time, saturation, work, line, voltage, predicted, out):  # type: ignore[no-untyped-def]  # fmt: skip
+def _read_out(spacing, settle, fade_end, low, high, gain, line_time, saturation, work, line, voltage, predicted, out):  # type: ignore[no-untyped-def]  # fmt: skip
     """The settle step, and the adjoints with which the way back begins."""
     for i in range(len(gain)):
         s = line[i] * work[_KEPT, i]
@@ -105,7 +105,7 @@ def _read_out(settle, fade_end, low, high, gain, line_time, saturation, work, li
         work[_BY_KEPT, i] = through * line[i]
         work[_BY_TAKEN, i] = 0
         out[GAIN, i] = free * rest * h * s
-        out[LEAK, i] = -settle * work[_ADJOINT, i] * voltage[i]
+        out[LEAK, i] = -(spacing + settle) * work[_ADJOINT, i] * voltage[i]
         out[SATURATION, i] = free * rest * s * s * s * slope
         out[LINE_TIME, i] = -free * gain[i] * h * s * work[_KEPT_END, i] * settle / (line_time[i] * line_time[i])
 
@@ -172,7 +172,7 @@ def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing
             _forward(
                 events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, work, line, voltage
             )
-            _read_out(settle[plan], fade_end, low, high, gain, line_time, saturation, work, line[total], voltage[total], predicted[point], out)  # fmt: skip  # noqa: E501
+            _read_out(spacing[plan], settle[plan], fade_end, low, high, gain, line_time, saturation, work, line[total], voltage[total], predicted[point], out)  # fmt: skip  # noqa: E501
             _backward(events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, spacing[plan], work, line, voltage, out, to)  # fmt: skip  # noqa: E501
             for i in range(columns):
                 rate = work[_KEPT, i] * spacing[plan] / (line_time[i] * line_time[i])

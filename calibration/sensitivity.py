@@ -156,7 +156,8 @@ class _Settings:
         spacing = np.array([schedule.spacing_ns for schedule in points.schedules], np.float64)
         settle = np.array([schedule.settle_ns for schedule in points.schedules], np.float64)
         leak = leak_of(parameters)
-        decays = tuple(np.exp(-np.outer(time, leak)).astype(np.float32) for time in (spacing, settle))
+        # The settle time begins one slot after the last event.
+        decays = tuple(np.exp(-np.outer(time, leak)).astype(np.float32) for time in (spacing, spacing + settle))
         return cls(
             orders=np.array([schedule.order_array(points.geometry.rows) for schedule in points.schedules]),
             skip_zeros=np.array([schedule.skip_zeros for schedule in points.schedules]),

@@ -110,7 +110,7 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
                 out[LOW, i] = 1 if under else 0
                 out[HIGH, i] = 1 if over else 0
                 adjoint[i] = 0 if under or over else fade_end[i]
-                out[LEAK, i] = 0 if under or over else -settle[plan] * v
+                out[LEAK, i] = 0 if under or over else -(spacing[plan] + settle[plan]) * v
             to = reach[point] if len(reach) else nowhere
             _backward(events, count, total, vector, curve, matrix, fade, low, high, spacing[plan], voltage, adjoint, out, to)  # fmt: skip  # noqa: E501
 

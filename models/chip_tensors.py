@@ -94,7 +94,7 @@ class ChipTensors:
         membrane, on_line = self.tau_membrane_ns.double(), self.tau_line_ns.double()
         return TensorCoefficients(
             decay=_decay(spacing, membrane) if leak else one,
-            settle=_decay(settle, membrane) if leak else one,
+            settle=_decay(spacing + settle, membrane) if leak else one,
             low=self.rail_low.double() if rails else zero - torch.inf,
             high=self.rail_high.double() if rails else zero + torch.inf,
             line=_decay(spacing, on_line) if line else zero,

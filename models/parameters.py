@@ -26,10 +26,11 @@ class ChipParameters:
         line      s_k = s_{k-1} * exp(-d / tau_line_i) + q_k
                   i_k = (1 - exp(-d / tau_line_i)) * line_limit_i * tanh(s_k / line_limit_i)
         membrane  v_k = clip(v_{k-1} * exp(-d / tau_membrane_i) + gain_i * i_k, rail_low_i, rail_high_i)
-        settle    s = s_K * exp(-d / tau_line_i), and one more step over D: v = clip(v_K * exp(-D / tau_membrane_i)
+        settle    s = s_K * exp(-d / tau_line_i), and one more step: v = clip(v_K * exp(-(d + D) / tau_membrane_i)
                   + gain_i * (1 - exp(-D / tau_line_i)) * line_limit_i * tanh(s / line_limit_i), ...)
         read-out  y   = clamp(floor(v + offset_i + n_i), output_min, output_max),  n_i ~ N(0, noise_i^2)
 
+    The settle time begins one slot after the last event; the membrane leaks in that slot as in every other.
     The factor ``1 - exp(-d / tau_line)`` and the settle step conserve charge: far from ``line_limit`` every event puts
     ``gain * q`` on the membrane, but for what is still on the line at the read-out. For ``tau_line`` towards 0 and
     ``line_limit`` towards infinity the line is gone, so the models are nested. Without the term *line*,

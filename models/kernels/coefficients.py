@@ -52,7 +52,7 @@ class Coefficients:
 
     Attributes:
         decay: factor of the membrane voltage over one slot; 1 without *leak*.
-        settle: factor of the membrane voltage over the settle time.
+        settle: factor of the membrane voltage over the slot after the last event and the settle time.
         low: lower rail; -inf without *rails*.
         high: upper rail; +inf without *rails*.
         line: factor of the line over one slot; 0 without *line*.
@@ -88,7 +88,7 @@ class Coefficients:
         limit = np.nan_to_num(limit, nan=SMALLEST_LIMIT, posinf=LARGEST_LIMIT)
         return cls(
             decay=_decay(spacing, parameters.tau_membrane_ns) if leak else one,
-            settle=_decay(settle, parameters.tau_membrane_ns) if leak else one,
+            settle=_decay(spacing + settle, parameters.tau_membrane_ns) if leak else one,
             low=parameters.rail_low if rails else np.full(columns, -np.inf),
             high=parameters.rail_high if rails else np.full(columns, np.inf),
             line=_decay(spacing, parameters.tau_line_ns) if line else nothing,

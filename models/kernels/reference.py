@@ -56,7 +56,9 @@ def _integrate(charges: Floats, parameters: ChipParameters, schedule: Schedule) 
             current = (1 - np.exp(-time / parameters.tau_line_ns)) * _saturate(on_line, parameters.line_limit)
         else:
             current = np.zeros_like(voltage) if charge is None else charge
-        decay = np.exp(-time / parameters.tau_membrane_ns) if leak else 1.0
+        # The settle time begins one slot after the last event, and the membrane leaks in that slot too.
+        leaking = time if charge is not None else schedule.spacing_ns + time
+        decay = np.exp(-leaking / parameters.tau_membrane_ns) if leak else 1.0
         voltage = np.clip(voltage * decay + parameters.gain * current, low, high)
     return voltage
 

@@ -85,7 +85,8 @@ def walk(vector, weights, chip, schedule):
             current = taken * chip.line_limit * np.tanh(line / chip.line_limit)
         else:
             current = 0 if charge is None else charge
-        voltage = voltage * np.exp(-time_ns / chip.tau_membrane_ns) + chip.gain * current
+        leaking_ns = time_ns + (schedule.spacing_ns if charge is None else 0)
+        voltage = voltage * np.exp(-leaking_ns / chip.tau_membrane_ns) + chip.gain * current
         voltage = np.clip(voltage, chip.rail_low, chip.rail_high)
     return voltage
 
@@ -119,7 +120,7 @@ class SyntheticBoard:
             active = (activations[:, row] > 0)[:, None]
             stepped = voltage * fade + chip.activation_curve[activations[:, row]][:, None] * charge[row]
             voltage = np.where(active, np.clip(stepped, chip.rail_low, chip.rail_high), voltage)
-        return voltage * np.exp(-schedule.settle_ns / chip.tau_membrane_ns)
+        return voltage * np.exp(-(schedule.spacing_ns + schedule.settle_ns) / chip.tau_membrane_ns)
 
 
 def measured(chip, seed, plans=None):
