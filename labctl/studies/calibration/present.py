@@ -11,11 +11,11 @@ from labctl.report.page import Page
 from labctl.studies.calibration import figures
 from labctl.studies.calibration.analysis import PROMISED, Over, Results, over
 from labctl.studies.calibration.plan import REFERENCE
+from labctl.studies.document import Document
 from labctl.studies.points import Presented
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 GOAL = 1.15
 """Held-out residual over trial noise that an ordered model is to stay below."""
@@ -42,13 +42,14 @@ def present(table: pd.DataFrame, pictures: Path) -> Presented:
         "that no fit has seen, and by what the boards are.",
         simulated=True,
     )
+    document = Document(page, pictures)
     findings = _findings(results)
-    page.text(*findings)
+    document.text(*findings)
     if results.budgets():
-        _residuals(page, results, pictures)
-        _coverage(page, results, pictures)
-        _budgets(page, results)
-    return Presented(page, findings, _document(results))
+        _residuals(document, results)
+        _coverage(document, results)
+        _budgets(document, results)
+    return Presented(page, findings, _values(results), document.markdown())
 
 
 def _findings(results: Results) -> list[str]:
@@ -69,9 +70,9 @@ def _findings(results: Results) -> list[str]:
     return lines or ["No board of the study is finished yet."]
 
 
-def _residuals(page: Page, results: Results, pictures: Path) -> None:
-    page.heading("Held-out residual over trial noise")
-    page.text("Median over the columns of each board; median over the boards, in brackets lowest and highest.")
+def _residuals(document: Document, results: Results) -> None:
+    document.heading("Held-out residual over trial noise")
+    document.text("Median over the columns of each board; median over the boards, in brackets lowest and highest.")
     names = {
         "ordered": "ordered residual over noise",
         "unordered": "unordered residual over noise",
@@ -83,40 +84,40 @@ def _residuals(page: Page, results: Results, pictures: Path) -> None:
         [budget, str(len(results.boards(budget))), *(_range(_over(results, name, budget)) for name in names.values())]
         for budget in results.budgets()
     ]
-    page.table(["budget", "boards", *names], rows)
-    _figure(page, figures.residual_figure(results), pictures / "residual.png", "Each point is one board.")
+    document.table(["budget", "boards", *names], rows)
+    document.figure(figures.residual_figure(results), "residual", "Each point is one board.")
 
 
-def _coverage(page: Page, results: Results, pictures: Path) -> None:
-    page.heading("What 90 % intervals hold")
-    page.text("Share of all cases; in brackets the lowest and highest of the boards, and the usual half-width.")
+def _coverage(document: Document, results: Results) -> None:
+    document.heading("What 90 % intervals hold")
+    document.text("Share of all cases; in brackets the lowest and highest of the boards, and the usual half-width.")
     for judgement, sentence in JUDGEMENTS.items():
-        page.text(sentence)
+        document.text(sentence)
         budgets = [name for name in results.budgets() if _judged(results, name, judgement)]
         rows = [
             [name, *(_cell(results, budget, judgement, name) for budget in budgets)]
             for name in results.parameters(judgement)
         ]
-        page.table([judgement, *(f"budget {name}" for name in budgets)], rows)
+        document.table([judgement, *(f"budget {name}" for name in budgets)], rows)
     shown = [judgement for judgement in JUDGEMENTS if results.parameters(judgement)]
     if shown and REFERENCE in results.budgets():
         figure = figures.coverage_figure(results, REFERENCE, shown)
         caption = f"Share of 90 % intervals that hold the truth, budget {REFERENCE}; points are boards, bars all cases."
-        _figure(page, figure, pictures / "coverage.png", caption)
+        document.figure(figure, "coverage", caption)
 
 
-def _budgets(page: Page, results: Results) -> None:
-    page.heading("What was measured")
-    page.text(
+def _budgets(document: Document, results: Results) -> None:
+    document.heading("What was measured")
+    document.text(
         "Without the held-out sweep, which only scores. Board seconds are what the board spent on its own work, "
         "link and programming not counted."
     )
     names = ("vectors", "programmes", "board seconds")
     rows = [[budget, *(f"{_over(results, name, budget).median:.4g}" for name in names)] for budget in results.budgets()]
-    page.table(["budget", *names], rows)
+    document.table(["budget", *names], rows)
 
 
-def _document(results: Results) -> dict[str, object]:
+def _values(results: Results) -> dict[str, object]:
     quantities = ("ordered residual over noise", "unordered residual over noise")
     return {
         "simulated": True,
@@ -151,8 +152,3 @@ def _cell(results: Results, budget: str, judgement: str, name: str) -> str:
 
 def _range(found: Over) -> str:
     return f"{found.median:.3f} ({found.lowest:.3f} to {found.highest:.3f})" if found.boards else ""
-
-
-def _figure(page: Page, figure: Figure, path: Path, caption: str) -> None:
-    figure.savefig(path, dpi=110)
-    page.figure(figure, caption)
