@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from data.errors import BadInput
 from models.kernels.tensors import Sending, Wanted, multiply, multiply_back
@@ -18,8 +19,25 @@ def compiled_multiply(charges: Tensor, weights: Tensor, rows: Tensor, sending: S
     """Settled voltages, shape (vectors, blocks, columns); see :func:`models.kernels.tensors.multiply`."""
     apply: Any = _Multiply.apply
     learning = torch.is_grad_enabled() and (charges.requires_grad or weights.requires_grad or rows.requires_grad)
+    if not learning and _nobody_follows(charges, weights, rows):
+        # A function of autograd's takes longer to call than a small product takes to compute.
+        return multiply(charges, weights, rows, sending, False)[0]
     voltages: Tensor = apply(charges, weights, rows, sending, learning)[0]
     return voltages
+
+
+def _nobody_follows(*tensors: Tensor) -> bool:
+    """Whether tensors are plain ones: seen by no transform of ``torch.func``, and without a tangent."""
+    unpack: Any = forward_ad.unpack_dual
+    try:
+        for tensor in tensors:
+            # What a transform hands over has no memory of its own.
+            tensor.data_ptr()
+            if unpack(tensor).tangent is not None:
+                return False
+    except RuntimeError:
+        return False
+    return True
 
 
 class _Multiply(torch.autograd.Function):

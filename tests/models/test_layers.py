@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from data import BadInput, Schedule
 from models import ChipModel, IntegerNetwork, OrderedConv2d, OrderedLinear, run
 from models import operator as operators
 from models.chip_tensors import TENSORS, ChipTensors, look_up
+from models.kernels.coefficients import Coefficients
 from models.network import Layer, even_splits
 from models.ordered import ordered_multiply
 from models.parameters import TERMS, ChipParameters
@@ -318,3 +320,13 @@ def test_large_values_are_not_taken_for_infinite_ones() -> None:
 def test_what_does_not_fit_a_layer_is_named(make: object, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         make()
+
+
+# What torch loads for dual numbers warns of its own past.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_a_tangent_is_refused_and_not_lost() -> None:
+    given = codes(9, 30)
+    coefficients = Coefficients.of(random_chip(9), SCHEDULE)
+    weights = torch.zeros(given.shape[-1], len(coefficients.decay))
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
+        ordered_multiply(forward_ad.make_dual(given, torch.ones_like(given)), weights, coefficients, SCHEDULE)
