@@ -92,9 +92,8 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
     if not presented.markdown:
         raise BadInput(f"the study {folder.plan().study} has no page for a repository, only {folder.report}")
     plan, state = folder.plan(), folder.state()
-    command = f"labctl study {plan.study}{' --quick' if plan.scope == 'quick' else ''} --seed {plan.seed}"
     origin = (
-        f"Written by `labctl study report`; do not edit. From `{command}`: {len(state.done)} of {len(plan.points)} "
+        f"Written by `labctl study report`; do not edit. From `{_command(plan)}`: {len(state.done)} of {len(plan.points)} "
         "points are done. All rows: [table.parquet](table.parquet)."
     )
     title, _, rest = presented.markdown.partition("\n\n")
@@ -145,3 +144,11 @@ class _Run:
             self._folder.fail(failure)
             log.warning("point %s failed: %s", key, failure.message)
         self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points, last {key}")
+
+
+def _command(plan: Plan) -> str:
+    """What computes a study again."""
+    geometries = {str(point.settings["geometry"]) for point in plan.points if "geometry" in point.settings}
+    quick = " --quick" if plan.scope == "quick" else ""
+    boards = f" --geometry {geometries.pop()}" if len(geometries) == 1 else ""
+    return f"labctl study {plan.study}{quick}{boards} --seed {plan.seed}"
