@@ -93,8 +93,8 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
         raise BadInput(f"the study {folder.plan().study} has no page for a repository, only {folder.report}")
     plan, state = folder.plan(), folder.state()
     origin = (
-        f"Written by `labctl study report`; do not edit. From `{_command(plan)}`: {len(state.done)} of {len(plan.points)} "
-        "points are done. All rows: [table.parquet](table.parquet)."
+        f"Written by `labctl study report`; do not edit. From `{_command(plan)}`: "
+        f"{len(state.done)} of {len(plan.points)} points are done. All rows: [table.parquet](table.parquet)."
     )
     title, _, rest = presented.markdown.partition("\n\n")
     page, table, pictures = target / "README.md", target / folder.table.name, target / folder.pictures.name
