@@ -99,7 +99,7 @@ def test_the_residual_of_the_right_model_is_trial_noise_alone(found: Comparison)
         assert blind.order > 3 * right.remainder
     first, second = (layer.non_associativity for layer in found.residuals)
     assert first > 1.0
-    assert second > 0.3
+    assert second > 0.25, "more than a board without order effects shows"
 
 
 def test_a_board_without_order_effects_shows_none() -> None:

@@ -84,7 +84,7 @@ def all_orders(orders: BlockOrders) -> list[list[int]]:
 def test_the_search_is_never_worse_than_ascending_and_gives_permutations() -> None:
     found = search_orders(network(), chip(300.0), utterances(), tries=60, seed=1)
     assert found.loss <= min(found.ruled.values())
-    assert found.loss < 0.9 * found.ruled["ascending"]
+    assert found.loss < 0.95 * found.ruled["ascending"]
     assert found.changes > 0
     assert all(sorted(order) == list(range(16)) for order in all_orders(found.orders))
     again = search_orders(network(), chip(300.0), utterances(), tries=60, seed=1)
