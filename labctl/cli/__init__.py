@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from labctl.cli.console import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, note
@@ -11,7 +12,21 @@ STOPPED = "labctl: stopped; what was finished has been kept"
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 the work failed, 2 bad input, 130 interrupted."""
+    _end_as_by_ctrl_c()
     sys.exit(run(arguments))
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Let a closed terminal and a request to end do what Ctrl-C does: hardware to its safe state, files kept."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # A program started with nohup has been told to stay.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def run(arguments: list[str] | None = None) -> int:

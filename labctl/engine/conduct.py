@@ -60,6 +60,7 @@ class Conductor:
         self._stop = stop
         self._hands = Hands(control.changed)
         self._losses = 0
+        self._gave_up = False
         self._began = math.nan
 
     def run(self) -> Outcome:
@@ -226,6 +227,7 @@ class Conductor:
                         control.go_on()
                         break
                 if time.monotonic() >= ends:
+                    self._gave_up = True
                     control.advance(State.PAUSED, State.STOPPING, f"paused for {self._limits.pause_s:g} s: {reason}")
         self._leave_if_asked()
 
@@ -314,7 +316,7 @@ class Conductor:
                     status, message, error = "failed", str(second), second
                 else:
                     error.add_note(f"also, while the run file was closed: {second}")
-        return Outcome(status, message, self._work.path, error, unsafe)
+        return Outcome(status, message, self._work.path, error, unsafe, self._gave_up)
 
     def _make_safe(self, but: object = None) -> tuple[str, ...]:
         """Bring everything to its safe state; what could not be confirmed, a sentence each."""

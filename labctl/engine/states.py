@@ -109,6 +109,7 @@ class Outcome:
         path: its file, None when there is none.
         error: what made it fail.
         unsafe: hardware whose safe state could not be confirmed, and why.
+        gave_up: whether it ended because nobody took back a pause in time.
     """
 
     status: Ending
@@ -116,6 +117,7 @@ class Outcome:
     path: Path | None = None
     error: BaseException | None = None
     unsafe: tuple[str, ...] = ()
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

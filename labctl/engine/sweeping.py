@@ -200,6 +200,8 @@ def run_plan(
     outcome = Engine(limits).run(work, watch=watch, listener=listener, stop=stop)
     if outcome.status == "aborted":
         raise LabctlError(f"{work.title} was aborted: {outcome.message}; what was saved is in {outcome.path}")
+    if outcome.gave_up:
+        raise LabctlError(f"{work.title} was given up: {outcome.message}; what was saved is in {outcome.path}")
     if outcome.path is None:
         raise LabctlError(f"{work.title} has ended without a file: {outcome.message}")
     return outcome.path

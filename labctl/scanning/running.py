@@ -117,6 +117,8 @@ def scan(
     )
     if outcome.path is None:
         raise LabctlError(f"{ready.work.title} has ended without a file: {outcome.message}")
+    if outcome.gave_up:
+        raise LabctlError(f"{ready.work.title} was given up: {outcome.message}; what was saved is in {outcome.path}")
     if outcome.status == "aborted":
         raise LabctlError(f"{ready.work.title} was aborted: {outcome.message}; what was saved is in {outcome.path}")
     return outcome.path

@@ -122,6 +122,7 @@ def test_a_pause_that_lasts_too_long_is_a_stop() -> None:
     engine.pause("forgotten")
     outcome = ended(engine)
     assert outcome.status == "stopped"
+    assert outcome.gave_up
     assert "forgotten" in outcome.message
     assert work.supply.is_safe
 

@@ -139,7 +139,8 @@ def test_a_mistake_is_one_sentence(capsys: pytest.CaptureFixture[str], arguments
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
-def test_ctrl_c_stops_a_scan_and_keeps_its_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_or_a_closed_terminal_stops_a_scan_and_keeps_its_settings(tmp_path: Path, name: str) -> None:
     Path("plan.toml").write_text(PLAN.replace("values = [1, 2]", "values = [1, 2]\nsettle_s = 0.4"))
     command = [sys.executable, "-m", "labctl", "scan", "plan.toml"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -147,7 +148,7 @@ def test_ctrl_c_stops_a_scan_and_keeps_its_settings(tmp_path: Path) -> None:
             assert process.stderr is not None
             while "setting 1 of" not in process.stderr.readline():
                 assert process.poll() is None
-            process.send_signal(signal.SIGINT)
+            process.send_signal(getattr(signal, name))
             said = [line for line in process.stderr.read().splitlines() if not line.startswith("[")]
             assert process.wait(timeout=30) == 130
         finally:
@@ -156,3 +157,14 @@ def test_ctrl_c_stops_a_scan_and_keeps_its_settings(tmp_path: Path) -> None:
     (path,) = Path("runs").glob("*.h5")
     assert read_metadata(path).status == "stopped"
     assert read_scan(path).measured >= 1
+
+
+def test_a_scan_that_nobody_resumes_fails_and_names_its_file(capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Path("bench.toml")
+    hot = '[interlocks.hot]\nquantity = "board.temperature"\nhigh = -100.0\naction = "pause"\nevery_s = 0.2\n'
+    bench.write_text(f"{bench.read_text()}\n{hot}\n[engine]\npause_s = 1.0\n")
+    Path("plan.toml").write_text(PLAN)
+    assert run(["scan", "plan.toml"]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "was given up: paused for 1 s: " in said
+    assert str(next(Path("runs").glob("*.h5"))) in said
