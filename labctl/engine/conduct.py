@@ -60,6 +60,7 @@ class Conductor:
         self._stop = stop
         self._hands = Hands(control.changed)
         self._losses = 0
+        self._trips = 0
         self._gave_up = False
         self._began = math.nan
 
@@ -101,7 +102,7 @@ class Conductor:
                 self._reconnect(lost)
             else:
                 self._save()
-                self._losses = 0
+                self._losses = self._trips = 0
 
     def _checkpoint(self) -> None:
         """Where a run can hold or leave: nothing is half measured or half saved."""
@@ -113,6 +114,9 @@ class Conductor:
         self._look()
         while self._watch.tripped:
             reason = "; ".join(guard.reason for guard in self._watch.tripped)
+            self._trips += 1
+            if self._trips > self._limits.trips:
+                raise LabctlError(f"{reason}, again whenever the run goes on; see whether what it sets is the cause")
             every_s = min(guard.interlock.every_s for guard in self._watch.tripped)
             self._hold(reason + BY_ITSELF, ready=lambda: not self._watch.tripped, every_s=every_s, safe=True)
             self._look()

@@ -63,6 +63,7 @@ class Limits:
         glitch_s: a link that comes back within this time leaves the other hardware as it is.
         reconnect_s: for a lost link to come back before the run fails.
         losses: how often in a row a link may be lost at the same checkpoint.
+        trips: how often in a row interlocks may pause a run at the same checkpoint: what it sets may be what trips them.
         save_s: for a checkpoint, before the engine says that it takes long.
         retry_s: between two tries to save on a full disk.
         close_s: for room on a full disk when the file is closed.
@@ -74,6 +75,7 @@ class Limits:
     glitch_s: float = 5.0
     reconnect_s: float = 120.0
     losses: int = 3
+    trips: int = 10
     save_s: float = 60.0
     retry_s: float = 5.0
     close_s: float = 60.0

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from data.instrument import Value
 from labctl.engine import (
     Engine,
     Interlock,
@@ -71,3 +72,25 @@ def test_a_pause_of_the_users_outlasts_that_of_an_interlock(engine: Engine) -> N
     assert engine.state is State.PAUSED
     engine.resume()
     until(lambda: len(work.rows) > 0)
+
+
+class Hot(Supply):
+    """Draws too much as soon as it is set, and nothing once it is safe."""
+
+    def set(self, name: str, value: Value) -> None:
+        super().set(name, value)
+        self.values["current"] = 1.5
+
+    def safe(self) -> None:
+        super().safe()
+        self.values["current"] = 0.1
+
+
+def test_a_run_that_trips_its_own_interlock_ends(engine: Engine) -> None:
+    work = CountingWork(5, supply=Hot(), settle_s=0.05)
+    engine.start(work, watch=watched(work.supply, "pause"))
+    outcome = ended(engine)
+    assert outcome.status == "failed"
+    assert "again whenever the run goes on" in outcome.message
+    assert work.supply.is_safe
+    assert sum(line.startswith("set ") for line in work.log) == QUICK.trips + 1

@@ -12,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from labctl.engine import TRANSITIONS, Ended, Engine, Interlock, Limits, Mailbox, NotNow, State, StateChanged, Watch
 from tests.labctl.benchwork import CountingWork
 
-QUICK = Limits(safe_s=5.0, abort_s=0.2, glitch_s=0.1, reconnect_s=0.2, retry_s=0.001, close_s=5.0, losses=10**6)
+QUICK = Limits(
+    safe_s=5.0, abort_s=0.2, glitch_s=0.1, reconnect_s=0.2, retry_s=0.001, close_s=5.0, losses=10**6, trips=10**6
+)
 
 
 class SteeredEngine(RuleBasedStateMachine):
