@@ -63,7 +63,7 @@ class Limits:
         glitch_s: a link that comes back within this time leaves the other hardware as it is.
         reconnect_s: for a lost link to come back before the run fails.
         losses: how often in a row a link may be lost at the same checkpoint.
-        trips: how often in a row interlocks may pause a run at the same checkpoint: what it sets may be what trips them.
+        trips: how often in a row interlocks may pause a run at the same checkpoint; what it sets may trip them.
         save_s: for a checkpoint, before the engine says that it takes long.
         retry_s: between two tries to save on a full disk.
         close_s: for room on a full disk when the file is closed.
