@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,6 +25,7 @@ _AXES: Final[Mapping[str, type[Leg]]] = {
 }
 _SECTIONS: Final = {"sweep": BoardSweep, "adaptive": Adaptive, "needs": Needs}
 _LONGEST: Final = 40
+_WORDS: Final[Mapping[type, str]] = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def read_scan_plan(path: Path) -> ScanPlan:
@@ -127,6 +128,11 @@ def _build(section: type[Any], content: object, where: str, problems: list[str])
     prefix = f"{where}." if where else ""
     names = [item.name for item in fields(section)]
     problems.extend(f"{prefix}{name} is not a setting labctl knows" for name in content if name not in names)
+    kinds = get_type_hints(section)
+    for name in names:
+        # "yes" and "3" are mistakes, and not what they may stand for.
+        if name in content and kinds[name] in _WORDS and not _is(content[name], kinds[name]):
+            problems.append(f"{prefix}{name}: it should be {_WORDS[kinds[name]]} (it is {_shown(content[name])})")
     try:
         return TypeAdapter(section).validate_python({name: content[name] for name in names if name in content})
     except ValidationError as error:
@@ -137,12 +143,19 @@ def _build(section: type[Any], content: object, where: str, problems: list[str])
         return None
 
 
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, bool) if kind is bool else not isinstance(value, bool | str)
+
+
 def _sentence(place: str, sort: str, message: str, given: object) -> str:
     if sort in ("missing", "missing_keyword_only_argument"):
         return f"{place} is missing"
-    shown = repr(given)
-    shown = shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
-    return f"{place}: {message.replace('Input should', 'it should')} (it is {shown})"
+    return f"{place}: {message.replace('Input should', 'it should')} (it is {_shown(given)})"
+
+
+def _shown(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _without_none(value: Any) -> Any:

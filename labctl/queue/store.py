@@ -147,7 +147,7 @@ class RunQueue:
             BadInput: there is no such entry, or it runs.
         """
         with self._change() as database:
-            if self._state(database, number) is EntryState.RUNNING and self._runner(database) is not None:
+            if self._state(database, number) is EntryState.RUNNING:
                 raise BadInput(f"entry {number} is running; stop it first")
             database.execute("DELETE FROM entries WHERE number = ?", (number,))
 
@@ -240,7 +240,9 @@ class RunQueue:
         row = database.execute("SELECT state FROM entries WHERE number = ?", (number,)).fetchone()
         if row is None:
             raise BadInput(f"the queue has no entry {number}; `labctl queue list` shows those there are")
-        return EntryState(row[0])
+        state = EntryState(row[0])
+        lost = state is EntryState.RUNNING and self._runner(database) is None
+        return EntryState.INTERRUPTED if lost else state
 
     def _runner(self, database: sqlite3.Connection) -> WriterMark | None:
         row = database.execute("SELECT mark FROM runner").fetchone()

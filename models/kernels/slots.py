@@ -25,7 +25,7 @@ from models.kernels.memory import (
 Floats = NDArray[np.float32]
 
 CHUNK: Final = 16
-"""Slots that are screened together, and rows that are looked at together."""
+"""Rows that are looked at together."""
 
 HALF_CHUNK: Final = CHUNK // 2
 """Slots whose largest effect on the line is bounded together."""

@@ -203,6 +203,19 @@ def test_toml_says_the_same_and_every_mistake_is_listed(tmp_path: Path) -> None:
         read_scan_plan(tmp_path / "absent.toml")
 
 
+def test_what_may_stand_for_something_else_is_a_mistake(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    axis = '[[axes]]\nset = "a.b"\nkind = "linear"\nstart = 0\nstop = "1"\npoints = true\n'
+    plan.write_text(f'snake = "yes"\nread = ["a.c"]\n{axis}')
+    with pytest.raises(Problems) as caught:
+        read_scan_plan(plan)
+    assert sorted(caught.value.problems) == [
+        "axes.0.points: it should be a whole number (it is True)",
+        "axes.0.stop: it should be a number (it is '1')",
+        "snake: it should be true or false (it is 'yes')",
+    ]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=3),

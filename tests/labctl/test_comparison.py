@@ -13,7 +13,7 @@ from calibration.record import CalibrationRecord
 from data.errors import BadInput
 from data.metadata import RunMetadata
 from data.runfile import RunWriter
-from data.values import Geometry, Identity, Schedule
+from data.values import Identity
 from labctl.comparison import TARGETS, Comparison, compare_network
 from labctl.comparison_file import (
     KIND,
@@ -29,10 +29,10 @@ from labctl.report import write_report
 from labctl.residuals import ProbeSize, measure_residuals
 from models.arms import Arm, TrainedNetwork, TrainingOptions
 from models.chip import ChipModel
-from models.network import IntegerNetwork, Layer, even_splits, run
+from models.network import run
 from models.parameters import ChipParameters
+from tests.labctl.networks import GEOMETRY, network
 
-GEOMETRY = Geometry(rows=16, columns=12)
 BOARD = Identity("test", "board", "7", "1", simulated=True)
 SIZE = ProbeSize(utterances=30, repeats=6, orders=6, order_repeats=4)
 
@@ -45,22 +45,6 @@ def chip(ordered: bool) -> ChipParameters:
         return unordered
     leaky = np.full(12, 400.0)
     return replace(unordered, ordered=True, terms=frozenset({"leak"}), tau_membrane_ns=leaky)
-
-
-def network() -> IntegerNetwork:
-    rng = np.random.default_rng(6)
-
-    def layer(inputs: int, outputs: int) -> Layer:
-        return Layer(
-            weights=rng.integers(-40, 41, (inputs, outputs)).astype(np.int8),
-            bias=np.zeros(outputs, np.int32),
-            splits=even_splits(inputs, GEOMETRY.rows),
-            columns=np.arange(outputs)[::-1].copy(),
-            shift=1,
-            schedule=Schedule(settle_ns=0),
-        )
-
-    return IntegerNetwork(GEOMETRY, (layer(40, 10), layer(10, 3)), 0.1, ("yes", "no", "silence"))
 
 
 def record() -> CalibrationRecord:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from data.errors import BadInput
-from data.values import Activations, Geometry, Outputs, Schedule
+from data.values import Activations, Outputs, Schedule
 from labctl.cli import run as labctl
 from labctl.studies.folder import StudyFolder
 from labctl.studies.ordering import plan as plans
@@ -21,12 +21,12 @@ from labctl.studies.ordering.orders import RULES, BlockOrders, decide, ruled_ord
 from labctl.studies.ordering.search import search_orders
 from labctl.studies.points import check_plan
 from models.chip import ChipModel
-from models.network import IntegerNetwork, Layer, even_splits, run
+from models.network import run
 from models.networkfile import load_network
 from models.parameters import ChipParameters
 from models.samples import Samples
+from tests.labctl.networks import GEOMETRY, network
 
-GEOMETRY = Geometry(rows=16, columns=12)
 LEAKY = plans.Condition("leaky", ("line=off", "voltage=off"))
 TINY = replace(
     plans.QUICK,
@@ -53,22 +53,6 @@ def chip(leak_ns: float | None) -> ChipParameters:
     if leak_ns is None:
         return blind
     return replace(blind, ordered=True, terms=frozenset({"leak"}), tau_membrane_ns=np.full(12, leak_ns))
-
-
-def network() -> IntegerNetwork:
-    rng = np.random.default_rng(6)
-
-    def layer(inputs: int, outputs: int) -> Layer:
-        return Layer(
-            weights=rng.integers(-40, 41, (inputs, outputs)).astype(np.int8),
-            bias=np.zeros(outputs, np.int32),
-            splits=even_splits(inputs, GEOMETRY.rows),
-            columns=np.arange(outputs)[::-1].copy(),
-            shift=1,
-            schedule=Schedule(settle_ns=0),
-        )
-
-    return IntegerNetwork(GEOMETRY, (layer(40, 10), layer(10, 3)), 0.1, ("yes", "no", "silence"))
 
 
 def utterances() -> Samples:

@@ -220,6 +220,8 @@ def test_what_a_killed_process_was_at_is_interrupted_and_the_rest_goes_on(queue:
             queue.remove(2)
         assert states(queue) == ["done", "running", "waiting"]
     assert states(queue) == ["done", "interrupted", "waiting"], "seen before anybody repairs it"
+    with pytest.raises(BadInput, match="entry 2 is interrupted; only one that waits can be moved"):
+        queue.move(2, 1)
     assert queue.runner() is None
     result = run_queue(queue, no_bench)
     assert [entry.number for entry in result.entries] == [3]
