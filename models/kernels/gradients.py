@@ -12,14 +12,14 @@ import numpy as np
 from numba import njit, prange
 
 from models.kernels.factors import DECAY, FACTORS, SETTLE, Array, take_tile
-from models.kernels.memory import address, integer, keep, number, write_number
-from models.kernels.slots import CHUNK, list_slots, list_vectors, room, scratch
+from models.kernels.memory import address, integer, keep, number
+from models.kernels.slots import CHUNK, LIST, list_places, list_room, list_slots, list_vectors, room, scratch
 from models.kernels.tiles import (
     LANES,
     WIDTH,
     any_above,
     clear,
-    collapse,
+    collapse_rows,
     fold,
     fused,
     load,
@@ -29,7 +29,7 @@ from models.kernels.tiles import (
     store,
     where_above,
 )
-from models.kernels.walks import GROUP, LIST, fill_series
+from models.kernels.walks import GROUP, fill_series
 
 STATE = 2
 """Tiles of state: the gradient after the last slot, and the marks."""
@@ -163,11 +163,10 @@ def input_gradient(
     weights_at, series_at = address(weights), address(series)
     for task in prange(blocks * groups):
         block, group, space = task % blocks, task // blocks, room(size)
-        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS) * WIDTH)
+        lists, own = scratch(list_room(space)), scratch((STATE + FACTORS) * WIDTH)
         totals = scratch(LIST * size * LANES)
-        sent, state, sums = address(lists), address(own), address(totals)
-        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
-        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        sent, rows, counts, largest = list_places(address(lists), space)
+        sums, state, mine = address(totals), address(own), address(own) + 4 * STATE * WIDTH
         end = min((group + 1) * GROUP, vectors)
         for begin in range(group * GROUP, end, LIST):
             listed, place = min(LIST, end - begin), begin * blocks + block
@@ -186,10 +185,7 @@ def input_gradient(
                         _inputs_clipped(mine_rows, count, sends, mine, state, weights_at, start, total)
                     else:
                         _inputs_free(mine_rows, count, mine, state, weights_at, start, total)
-            for item in range(listed):
-                first = ((begin + item) * blocks + block) * size
-                for row in range(size):
-                    write_number(out_at, first + row, collapse(sums, (item * size + row) * LANES))
+            collapse_rows(sums, listed, size, out_at, place * size, step)
         keep(lists)
         keep(own)
         keep(totals)

@@ -16,14 +16,14 @@ from numba import njit, prange
 from models.kernels.bend import MIDDLING, slope, slope_middling
 from models.kernels.factors import DECAY, LINE, LINE_FACTORS, REST, SCALE, SETTLE, Array, take_tile
 from models.kernels.line_walks import on_line
-from models.kernels.memory import address, integer, keep, number, write_number
-from models.kernels.slots import list_vectors, room, scratch
+from models.kernels.memory import address, integer, keep, number
+from models.kernels.slots import LIST, list_places, list_room, list_vectors, room, scratch
 from models.kernels.tiles import (
     LANES,
     WIDTH,
     any_above,
     clear,
-    collapse,
+    collapse_rows,
     farthest,
     fold,
     fused,
@@ -34,7 +34,6 @@ from models.kernels.tiles import (
     store,
     where_above,
 )
-from models.kernels.walks import LIST
 
 PARTS: Final = 4
 """Parts of a batch with weight gradients of their own."""
@@ -112,12 +111,11 @@ def line_gradients(
     for task in prange(blocks * PARTS):
         block, part, space = task // PARTS, task % PARTS, room(size)
         parts[part, block] = np.float32(0)
-        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + LINE_FACTORS) * WIDTH)
+        lists, own = scratch(list_room(space)), scratch((STATE + LINE_FACTORS) * WIDTH)
         totals, kept = scratch(LIST * size * LANES), scratch((sends * size + 1) * WIDTH)
-        sent, state, sums, charges_kept = address(lists), address(own), address(totals), address(kept)
         kept[:WIDTH] = np.float32(0)
-        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
-        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        sent, rows, counts, largest = list_places(address(lists), space)
+        sums, charges_kept, state, mine = address(totals), address(kept), address(own), address(own) + 4 * STATE * WIDTH
         end = (part + 1) * vectors // PARTS
         for begin in range(part * vectors // PARTS, end, LIST):
             listed, place, step = min(LIST, end - begin), begin * blocks + block, blocks * size
@@ -136,10 +134,7 @@ def line_gradients(
                     store(state, 0, load_first(grad_at, where, width))
                     store(state, WIDTH, load_first(last_at, where, width))
                     _walk_back(*job, middling, state, parts_at, target, sums + 4 * item * size * LANES)
-            for item in range(listed):
-                first = ((begin + item) * blocks + block) * size
-                for row in range(size):
-                    write_number(grad_x_at, first + row, collapse(sums, (item * size + row) * LANES))
+            collapse_rows(sums, listed, size, grad_x_at, place * size, step)
         keep(lists)
         keep(own)
         keep(totals)

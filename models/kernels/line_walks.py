@@ -29,7 +29,7 @@ from models.kernels.factors import (
     take_tile,
 )
 from models.kernels.memory import address, expect, expect_writing, integer, keep, number
-from models.kernels.slots import HALF_CHUNK, bound_slots, list_vectors, room, scratch
+from models.kernels.slots import HALF_CHUNK, LIST, bound_slots, list_places, list_room, list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
@@ -47,7 +47,7 @@ from models.kernels.tiles import (
     where_differs,
     within,
 )
-from models.kernels.walks import GROUP, LIST, write_tile
+from models.kernels.walks import GROUP, write_tile
 
 VOLTAGE, MARK, CHARGE = (n * WIDTH for n in range(3))
 """Where the state of a tile begins: voltages, last slots that clipped, charges on the line."""
@@ -241,10 +241,10 @@ def walk_line(
     finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
         block, group, space = task % blocks, task // blocks, room(size)
-        lists, own = scratch((3 * space + 2) * LIST), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
-        sent, state = address(lists), address(own)
-        rows, bounds, mine = sent + 4 * LIST * space, sent + 8 * LIST * space, state + 4 * STATE * WIDTH
-        counts, largest = bounds + 4 * LIST * space, bounds + 4 * LIST * (space + 1)
+        lists, own = scratch(list_room(space) + LIST * space), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
+        sent, rows, counts, largest = list_places(address(lists), space)
+        bounds = sent + 4 * list_room(space)
+        state, mine = address(own), address(own) + 4 * STATE * WIDTH
         end = min((group + 1) * GROUP, vectors)
         for begin in range(group * GROUP, end, LIST):
             listed, place, step = min(LIST, end - begin), begin * blocks + block, blocks * size

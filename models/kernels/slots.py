@@ -27,6 +27,9 @@ Floats = NDArray[np.float32]
 CHUNK: Final = 16
 """Rows that are looked at together."""
 
+LIST: Final = 16
+"""Vectors whose slots are listed together: their lists and a tile of weights share the first-level cache."""
+
 HALF_CHUNK: Final = CHUNK // 2
 """Slots whose largest effect on the line is bounded together."""
 
@@ -216,3 +219,17 @@ def bound_slots(
 def room(size: int) -> int:
     """Room that the list of ``size`` charges takes: whole chunks are written, so some lie behind its end."""
     return (size + 2 * CHUNK) // CHUNK * CHUNK
+
+
+@njit(cache=True, nogil=True)
+def list_room(space: int) -> int:
+    """Numbers that the lists of :data:`LIST` vectors take together."""
+    return (2 * space + 2) * LIST
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def list_places(lists: int, space: int) -> tuple[int, int, int, int]:
+    """Where, in memory of :func:`list_room` numbers, charges, rows, counts and largest charges are listed."""
+    rows = lists + 4 * LIST * space
+    counts = rows + 4 * LIST * space
+    return lists, rows, counts, counts + 4 * LIST

@@ -290,3 +290,11 @@ def clear(address: int, count: int) -> None:
         store(address, place, splat(np.float32(0)))
     for place in range(whole, count):
         write_number(address, place, np.float32(0))
+
+
+@njit(cache=True, nogil=True)
+def collapse_rows(sums: int, vectors: int, rows: int, out: int, place: int, step: int) -> None:
+    """Write the sums of ``rows`` rows of some vectors to ``place`` and every ``step`` on; see :func:`collapse`."""
+    for vector in range(vectors):
+        for row in range(rows):
+            write_number(out, place + vector * step + row, collapse(sums, (vector * rows + row) * LANES))

@@ -21,7 +21,7 @@ from numba import njit, prange
 
 from models.kernels.factors import DECAY, FACTORS, HALF, HIGH, LOW, MIDDLE, PUSH, SETTLE, Array, take_tile
 from models.kernels.memory import address, expect, expect_writing, integer, keep, number
-from models.kernels.slots import list_vectors, room, scratch
+from models.kernels.slots import LIST, list_places, list_room, list_vectors, room, scratch
 from models.kernels.tiles import (
     WIDTH,
     Tile,
@@ -42,8 +42,6 @@ from models.kernels.tiles import (
     within,
 )
 
-LIST: Final = 16
-"""Vectors whose slots are listed together: their lists and a tile of weights share the first-level cache."""
 GROUP: Final = 2 * LIST
 """Vectors in one task."""
 STRETCH: Final = 16
@@ -281,10 +279,9 @@ def walk(
     finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
         block, group, space = task % blocks, task // blocks, room(size)
-        lists, own = scratch((2 * space + 2) * LIST), scratch((STATE + FACTORS + 2) * WIDTH)
-        sent, state = address(lists), address(own)
-        rows, mine = sent + 4 * LIST * space, state + 4 * STATE * WIDTH
-        counts, largest = rows + 4 * LIST * space, rows + 4 * LIST * (space + 1)
+        lists, own = scratch(list_room(space)), scratch((STATE + FACTORS + 2) * WIDTH)
+        sent, rows, counts, largest = list_places(address(lists), space)
+        state, mine = address(own), address(own) + 4 * STATE * WIDTH
         end = min((group + 1) * GROUP, vectors)
         for begin in range(group * GROUP, end, LIST):
             listed = min(LIST, end - begin)
