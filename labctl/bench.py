@@ -23,6 +23,7 @@ from labctl.running import EngineConfig, InterlockConfig
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
     from drivers.lasting import LastingBoard
+    from labctl.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class Bench:
         runs: folder of the run files.
         schedule: the working schedule.
         instruments: the other instruments by name; each is connected when it is first asked for.
+        engine: what carries out every run on this bench, one at a time, and by which it is steered and watched.
     """
 
     config: BenchConfig
@@ -127,10 +129,14 @@ class Bench:
     runs: Path
     schedule: Schedule
     instruments: Instruments
+    engine: Engine
     _resources: ExitStack
 
     def close(self) -> None:
-        """Board and instruments to their safe states, links closed, emulated board stopped; may be called again."""
+        """Abort what runs, board and instruments to their safe states, links closed, emulated board stopped.
+
+        May be called again.
+        """
         self._resources.close()
 
     def lasting_board(self) -> LastingBoard:
@@ -166,11 +172,12 @@ def read_config(path: Path | str | None = None) -> BenchConfig:
     return BenchConfig.read(here) if here.exists() else BenchConfig()
 
 
-def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
+def open_bench(config: BenchConfig | Path | str | None = None, instruments: Instruments | None = None) -> Bench:
     """Connect the board of a bench.
 
     Args:
         config: a bench file, its content, or None for ``bench.toml`` in the current folder or else the emulated board.
+        instruments: those of this bench where they are in use already; they are not closed with it.
 
     Raises:
         BadInput: the bench file is wrong, or the board is not there, is no board, or is another one.
@@ -179,6 +186,7 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
     if not isinstance(config, BenchConfig):
         config = read_config(config)
     from drivers.board import open_board
+    from labctl.engine import Engine
 
     try:
         config.runs.mkdir(parents=True, exist_ok=True)
@@ -194,8 +202,12 @@ def open_bench(config: BenchConfig | Path | str | None = None) -> Bench:
         )
         schedule = config.schedule.value()
         schedule.check(board.geometry)
-        instruments = resources.enter_context(Instruments(config.instruments))
-        return Bench(config, board, config.runs, schedule, instruments, resources)
+        if instruments is None:
+            instruments = resources.enter_context(Instruments(config.instruments))
+        engine = Engine(config.engine.value())
+        # Entered last: whatever still runs has ended before board and instruments are let go of.
+        resources.callback(engine.close)
+        return Bench(config, board, config.runs, schedule, instruments, engine, resources)
     except BaseException:
         resources.close()
         raise

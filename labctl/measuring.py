@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from calibration.calibrate import calibrate as fit
 from calibration.plans import Budget, standard_plans
 from calibration.vectors import HELD_OUT, RANDOM
-from data.errors import BadInput
+from data.errors import BadInput, Cancelled
 from data.metadata import RunMetadata, new_run_id
 from data.runfile import read_metadata
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
 from data.values import Geometry, Schedule
-from labctl.engine import run_plan
+from labctl.engine import SweepWork, kept_file
 from labctl.progress import Listener, Stop, never, part, silent
 from labctl.rig import watch_of
 
@@ -74,6 +74,8 @@ def sweep(
 ) -> tuple[Path, ...]:
     """Measure sweeps on the board of a bench; returns their run files.
 
+    They run on :attr:`Bench.engine`, one after another; one that is stopped there is the last.
+
     Args:
         bench: the open bench.
         sweeps: plans, or kinds of the standard ones; None for all that a calibration needs.
@@ -83,22 +85,46 @@ def sweep(
 
     Raises:
         BadInput: a plan does not fit the board.
+        Cancelled: somebody aborted one; what was saved is kept.
         LinkError: the link failed; what was measured is kept.
     """
+    return _sweep(bench, sweeps, seed, listener, stop)[0]
+
+
+def _sweep(
+    bench: Bench, sweeps: Sequence[SweepPlan | str] | None, seed: int, listener: Listener, stop: Stop
+) -> tuple[tuple[Path, ...], bool]:
+    """As :func:`sweep`, and whether all of them are complete."""
     wanted = sweeps if sweeps is not None else plans(bench, seed=seed)
     chosen = [plan for item in wanted for plan in ((item,) if isinstance(item, SweepPlan) else plans(bench, [item]))]
     total = sum(plan.vectors for plan in chosen) or 1
-    done, files = 0, []
+    done, files = 0, list[Path]()
     for plan in chosen:
         if stop():
-            break
+            return tuple(files), False
         heard = part(listener, done / total, (done + plan.vectors) / total)
         metadata = bench_metadata(bench, plan.kind, seed=seed, plan=json.dumps(_outline(plan)))
-        watch, limits = watch_of(bench), bench.config.engine.value()
-        path = run_plan(plan, bench.board, bench.runs, metadata, listener=heard, stop=stop, watch=watch, limits=limits)
-        files.append(path)
+        work = SweepWork(plan, bench.board, bench.runs, metadata)
+        outcome = bench.engine.run(work, watch=watch_of(bench), listener=heard, stop=stop)
+        files.append(kept_file(work.title, outcome))
         done += plan.vectors
-    return tuple(files)
+        if outcome.status != "complete":
+            return tuple(files), False
+    return tuple(files), True
+
+
+def sweep_all(
+    bench: Bench, sweeps: Sequence[SweepPlan], *, seed: int = 0, listener: Listener = silent, stop: Stop = never
+) -> tuple[Path, ...]:
+    """As :func:`sweep`, for what makes sense only when all of it is there.
+
+    Raises:
+        Cancelled: it was stopped.
+    """
+    files, complete = _sweep(bench, sweeps, seed, listener, stop)
+    if not complete:
+        raise Cancelled("stopped before the fit; the sweeps are kept")
+    return files
 
 
 def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent) -> tuple[Path, ...]:
@@ -111,6 +137,7 @@ def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent)
 
     Raises:
         BadInput: none of the columns works.
+        Cancelled: it was stopped or aborted; what was measured is kept.
         LinkError: the link failed; what was measured is kept.
     """
     from calibration import design
@@ -118,14 +145,14 @@ def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent)
     geometry, schedule, cost = bench.board.geometry, bench.schedule, design.Cost()
     usual = plans(bench, budget="quick", seed=seed)
     first = design.first_look(geometry, schedule, seed=seed)
-    files = list(sweep(bench, first, seed=seed, listener=part(listener, 0.0, 0.3)))
+    files = list(sweep_all(bench, first, seed=seed, listener=part(listener, 0.0, 0.3)))
     listener(0.3, "choosing what to measure")
     chip, passing, excess = design.rough_model([read_sweep(path) for path in files], geometry)
     time_ns = sum(cost.of(plan) for plan in usual if plan.kind != HELD_OUT) - sum(cost.of(plan) for plan in first)
     possible = design.possible_sweeps(geometry, schedule, seed=seed)
     chosen = design.choose_sweeps(chip, passing, excess, first, possible, time_ns, cost)
     last = [*chosen, *(plan for plan in usual if plan.kind == HELD_OUT)]
-    return (*files, *sweep(bench, last, seed=seed, listener=part(listener, 0.6, 1.0)))
+    return (*files, *sweep_all(bench, last, seed=seed, listener=part(listener, 0.6, 1.0)))
 
 
 def calibrate(
@@ -151,6 +178,7 @@ def calibrate(
     Raises:
         BadInput: neither bench nor runs, runs together with a budget or a seed, runs of different boards, or a sweep
             that is needed is missing.
+        Cancelled: it was stopped or aborted before it could fit; what was measured is kept.
     """
     temperature = None
     if runs is not None and (budget is not None or seed is not None):
@@ -164,7 +192,7 @@ def calibrate(
             runs = sweep_by_design(bench, seed=seed or 0, listener=heard)
         else:
             chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
-            runs = sweep(bench, chosen, seed=seed or 0, listener=heard)
+            runs = sweep_all(bench, chosen, seed=seed or 0, listener=heard)
     files = [Path(run) for run in runs]
     if not files:
         raise BadInput("there are no runs to fit")

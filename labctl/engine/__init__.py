@@ -3,15 +3,29 @@
 from labctl.engine.engine import Engine, Requirement
 from labctl.engine.events import Ended, Event, Mailbox, Message, Progress, Rows, StateChanged
 from labctl.engine.interlocks import Watch
-from labctl.engine.states import TRANSITIONS, Limits, NotNow, Outcome, Overdue, State, Status, UnsafeState, Waiting
+from labctl.engine.results import kept_file
+from labctl.engine.states import (
+    TRANSITIONS,
+    Began,
+    Limits,
+    NotNow,
+    Outcome,
+    Overdue,
+    State,
+    Status,
+    UnsafeState,
+    Waiting,
+)
 from labctl.engine.sweeping import BATCH_VECTORS, SweepWork, run_plan
-from labctl.engine.work import Action, Call, HasSafeState, Saved, Wait, Work
+from labctl.engine.work import About, Action, Call, HasSafeState, Saved, Wait, Work
 from labctl.interlock import Interlock
 
 __all__ = [
     "BATCH_VECTORS",
     "TRANSITIONS",
+    "About",
     "Action",
+    "Began",
     "Call",
     "Ended",
     "Engine",
@@ -37,5 +51,6 @@ __all__ = [
     "Waiting",
     "Watch",
     "Work",
+    "kept_file",
     "run_plan",
 ]

@@ -15,7 +15,7 @@ from labctl.engine.control import Control
 from labctl.engine.events import Progress, Rows
 from labctl.engine.hands import Hands
 from labctl.engine.interlocks import Guard, Watch
-from labctl.engine.states import Limits, Outcome, Overdue, State
+from labctl.engine.states import Began, Limits, Outcome, Overdue, State
 from labctl.engine.work import Action, Call, Saved, Wait, Work
 from labctl.progress import Stop
 
@@ -61,7 +61,7 @@ class Conductor:
         self._hands = Hands(control.changed)
         self._losses = 0
         self._trips = 0
-        self._gave_up = False
+        self._gave_up = self._tripped = False
         self._began = math.nan
 
     def run(self) -> Outcome:
@@ -74,6 +74,7 @@ class Conductor:
             with self._control.waiting("making the file", self._limits.save_s):
                 self._work.begin()
             made = True
+            self._control.tell(self._beginning())
             self._measure()
         except _Leave:
             status, message = "stopped", self._control.reason
@@ -86,6 +87,10 @@ class Conductor:
             return self._end(status, message, error, made)
         finally:
             self._hands.close()
+
+    def _beginning(self) -> Began:
+        work, about = self._work, self._work.about
+        return Began(work.title, about.kind, about.run_id, work.path, work.total, about.simulated)
 
     def _measure(self) -> None:
         while True:
@@ -184,6 +189,7 @@ class Conductor:
         for guard in self._watch.due():
             reason = self._judged(guard)
             if reason and guard.interlock.action == "abort" and self._control.state is not State.ABORTING:
+                self._tripped = True
                 self._control.abort(reason)
         if self._control.state is State.ABORTING:
             raise _Leave
@@ -320,7 +326,7 @@ class Conductor:
                     status, message, error = "failed", str(second), second
                 else:
                     error.add_note(f"also, while the run file was closed: {second}")
-        return Outcome(status, message, self._work.path, error, unsafe, self._gave_up)
+        return Outcome(status, message, self._work.path, error, unsafe, self._gave_up, self._tripped)
 
     def _make_safe(self, but: object = None) -> tuple[str, ...]:
         """Bring everything to its safe state; what could not be confirmed, a sentence each."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from labctl.engine.events import CAPACITY, Ended, Event, Mailbox, Message, Progress, StateChanged
-from labctl.engine.states import ACTIVE, LEAVING, TRANSITIONS, NotNow, Outcome, State, Status, Waiting
+from labctl.engine.states import ACTIVE, LEAVING, TRANSITIONS, Began, NotNow, Outcome, State, Status, Waiting
 
 
 class Control:
@@ -21,6 +21,7 @@ class Control:
         self._title = ""
         self._progress = Progress(0, 0, "")
         self._waits: list[tuple[str, float, float]] = []
+        self._began: Began | None = None
         self._outcome: Outcome | None = None
         self._boxes: list[Mailbox] = []
         self._held = False
@@ -48,7 +49,7 @@ class Control:
                 name, since, deadline_s = self._waits[-1]
                 waiting = Waiting(name, time.monotonic() - since, deadline_s)
             done, total = self._progress.done, self._progress.total
-            return Status(self._state, self._reason, self._title, done, total, waiting, self._outcome)
+            return Status(self._state, self._reason, self._title, done, total, waiting, self._began, self._outcome)
 
     def subscribe(self, capacity: int = CAPACITY) -> Mailbox:
         """A mailbox that gets every event from now on."""
@@ -134,7 +135,8 @@ class Control:
         with self.changed:
             if self._state in ACTIVE:
                 raise NotNow(f"the engine is {self._state} ({self._title}); one run at a time")
-            self._title, self._outcome, self._waits, self._held = title, None, [], False
+            self._title, self._began, self._outcome = title, None, None
+            self._waits, self._held = [], False
             self._progress = Progress(0, total, title)
             self._move(State.RUNNING, "")
 
@@ -161,6 +163,8 @@ class Control:
         with self.changed:
             if isinstance(event, Progress):
                 self._progress = event
+            elif isinstance(event, Began):
+                self._began = event
             for box in self._boxes:
                 box.put(event)
 

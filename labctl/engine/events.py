@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from labctl.engine.states import Outcome, State
+from labctl.engine.states import Began, Outcome, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,10 @@ class Ended:
     outcome: Outcome
 
 
-Event = StateChanged | Progress | Rows | Message | Ended
+Event = StateChanged | Began | Progress | Rows | Message | Ended
+
+_KEPT = (StateChanged, Began, Ended)
+"""What no listener may miss, however slow it is."""
 
 CAPACITY = 256
 """Events that wait in a mailbox; rows, messages and progress beyond that are dropped, the oldest first."""
@@ -82,7 +85,7 @@ class Mailbox:
     """Events for one listener.
 
     Putting never waits. Progress replaces progress that has not been taken; when the box is full the oldest rows,
-    messages and progress go, and are counted. Changes of state and the end are never dropped.
+    messages and progress go, and are counted. Changes of state, the beginning and the end are never dropped.
 
     Args:
         capacity: how many rows, messages and progress wait at most.
@@ -107,7 +110,7 @@ class Mailbox:
                 self._events[-1] = event
                 return
             self._events.append(event)
-            self._droppable += not isinstance(event, StateChanged | Ended)
+            self._droppable += not isinstance(event, _KEPT)
             if self._droppable > self._capacity:
                 self._drop_oldest()
             self._arrived.notify()
@@ -128,11 +131,11 @@ class Mailbox:
 
     def _pop(self) -> Event:
         event = self._events.popleft()
-        self._droppable -= not isinstance(event, StateChanged | Ended)
+        self._droppable -= not isinstance(event, _KEPT)
         return event
 
     def _drop_oldest(self) -> None:
-        index = next(i for i, event in enumerate(self._events) if not isinstance(event, StateChanged | Ended))
+        index = next(i for i, event in enumerate(self._events) if not isinstance(event, _KEPT))
         self._dropped += not isinstance(self._events[index], Progress)
         self._droppable -= 1
         del self._events[index]

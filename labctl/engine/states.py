@@ -102,6 +102,27 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """A run has begun: its file, where it keeps one, is made, and nothing has been sent yet.
+
+    Attributes:
+        title: what it is, in words.
+        kind: what is done, as in its file.
+        run_id: as in its file, empty where it keeps none.
+        path: its file, None where it keeps none.
+        total: its steps in all; at most so many when it is not known.
+        simulated: whether the numbers come from a model, an emulated board or a simulated instrument.
+    """
+
+    title: str
+    kind: str
+    run_id: str
+    path: Path | None
+    total: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended.
 
@@ -112,6 +133,7 @@ class Outcome:
         error: what made it fail.
         unsafe: hardware whose safe state could not be confirmed, and why.
         gave_up: whether it ended because nobody took back a pause in time.
+        tripped: whether an interlock aborted it.
     """
 
     status: Ending
@@ -120,6 +142,7 @@ class Outcome:
     error: BaseException | None = None
     unsafe: tuple[str, ...] = ()
     gave_up: bool = False
+    tripped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +156,7 @@ class Status:
         done: of it, in its own steps.
         total: its steps in all.
         waiting: what it waits for, None when it does not.
+        began: the run that goes on or was the last, None before the first and until its file is made.
         outcome: how the last run ended, None while there is none.
     """
 
@@ -142,4 +166,5 @@ class Status:
     done: int
     total: int
     waiting: Waiting | None
+    began: Began | None
     outcome: Outcome | None

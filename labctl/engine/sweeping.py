@@ -16,10 +16,9 @@ from data.sweep import Batch, SweepPlan
 from data.sweepfile import SweepWriter
 from data.values import Outputs, Schedule
 from labctl.engine.engine import Engine
-from labctl.engine.interlocks import Watch
 from labctl.engine.preflight import room_on_disk
-from labctl.engine.states import Limits
-from labctl.engine.work import CALL_S, Action, Call, HasSafeState, Saved
+from labctl.engine.results import kept_file
+from labctl.engine.work import CALL_S, About, Action, Call, HasSafeState, Saved
 from labctl.progress import Listener, Stop, never, silent
 
 BATCH_VECTORS: Final = 2048
@@ -64,6 +63,11 @@ class SweepWork:
     def title(self) -> str:
         """The kind of sweep."""
         return f"sweep {self._plan.kind}"
+
+    @property
+    def about(self) -> About:
+        """As its file says."""
+        return About.of(self._metadata)
 
     @property
     def total(self) -> int:
@@ -170,8 +174,7 @@ def run_plan(
     *,
     listener: Listener = silent,
     stop: Stop = never,
-    watch: Watch | None = None,
-    limits: Limits | None = None,
+    engine: Engine | None = None,
     batch_vectors: int = BATCH_VECTORS,
 ) -> Path:
     """Measure every point of ``plan`` and return the run file.
@@ -186,22 +189,14 @@ def run_plan(
         metadata: of the run.
         listener: hears of progress; cannot slow the run.
         stop: asked between batches; true keeps what was measured and ends.
-        watch: the interlocks.
-        limits: deadlines.
+        engine: what runs it; None makes one, for a processor that belongs to no bench.
         batch_vectors: vectors between two checkpoints.
 
     Raises:
         Problems: the plan does not fit the processor or the disk; nothing has been sent then.
         LinkError: the board or its link failed.
         UnsafeState: everything is measured, and the safe state could not be confirmed.
-        LabctlError: an interlock aborted it; what was saved is kept.
+        Cancelled: somebody aborted it; what was saved is kept.
     """
     work = SweepWork(plan, processor, folder, metadata, batch_vectors=batch_vectors)
-    outcome = Engine(limits).run(work, watch=watch, listener=listener, stop=stop)
-    if outcome.status == "aborted":
-        raise LabctlError(f"{work.title} was aborted: {outcome.message}; what was saved is in {outcome.path}")
-    if outcome.gave_up:
-        raise LabctlError(f"{work.title} was given up: {outcome.message}; what was saved is in {outcome.path}")
-    if outcome.path is None:
-        raise LabctlError(f"{work.title} has ended without a file: {outcome.message}")
-    return outcome.path
+    return kept_file(work.title, (engine or Engine()).run(work, listener=listener, stop=stop))

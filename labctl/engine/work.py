@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from data.metadata import RunMetadata
 from data.metadata import Status as Ending
 
 CALL_S = 60.0
@@ -69,6 +70,26 @@ class Saved:
     rows: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known about a run besides its title.
+
+    Attributes:
+        kind: what is done, as in its file.
+        run_id: as in its file, empty where it keeps none.
+        simulated: whether the numbers come from a model, an emulated board or a simulated instrument.
+    """
+
+    kind: str
+    run_id: str = ""
+    simulated: bool = False
+
+    @classmethod
+    def of(cls, metadata: RunMetadata) -> About:
+        """What a file says of its run."""
+        return cls(metadata.kind, metadata.run_id, metadata.simulated)
+
+
 class Work(Protocol):
     """A run as the engine sees it.
 
@@ -79,6 +100,11 @@ class Work(Protocol):
     @property
     def title(self) -> str:
         """What it is, for messages."""
+        ...
+
+    @property
+    def about(self) -> About:
+        """What kind of run it is."""
         ...
 
     @property

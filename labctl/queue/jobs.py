@@ -77,19 +77,16 @@ class CalibrateJob:
         Raises:
             Cancelled: it was stopped before it could fit.
         """
-        from data.errors import Cancelled
-        from labctl.measuring import calibrate, plans, sweep
+        from labctl.measuring import calibrate, plans, sweep_all
         from labctl.progress import part
 
-        measured = sweep(
+        measured = sweep_all(
             bench,
             plans(bench, budget=self.budget, seed=self.seed),
             seed=self.seed,
             listener=part(listener, 0.0, 0.5),
             stop=stop,
         )
-        if stop():
-            raise Cancelled("stopped before the fit; the sweeps are kept")
         record = calibrate(bench, runs=measured, listener=part(listener, 0.5, 1.0))
         return (*measured, bench.runs / f"{record.calibration_id}-calibration.h5")
 

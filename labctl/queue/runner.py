@@ -54,10 +54,12 @@ def run_queue(
 
     Args:
         queue: the queue; no other process runs it meanwhile.
-        bench: opens the bench, anew for each entry, so that one that failed leaves nothing behind.
+        bench: gives the bench for each entry: opened anew, so that one that failed leaves nothing behind, or one that
+            is open already (:class:`contextlib.nullcontext`).
         listener: hears of the progress of each entry.
         say: hears which entry begins and why one is paused.
-        stop: asked at every checkpoint; true keeps what was measured and ends the queue.
+        stop: asked at every checkpoint; true keeps what was measured and ends the queue, as does a stop or an abort by
+            the bench's engine.
 
     Raises:
         BadInput: another process runs it, or the bench cannot be opened; the entry waits again then.
@@ -98,6 +100,12 @@ class _Asked:
         return self._stop() or bool(self._queue.halted())
 
 
+def _was_stopped(bench: Bench) -> bool:
+    """Whether the last run was stopped by somebody who steers the engine."""
+    outcome = bench.engine.status().outcome
+    return outcome is not None and outcome.status == "stopped"
+
+
 def _run_entry(
     queue: RunQueue,
     entry: Entry,
@@ -118,7 +126,7 @@ def _run_entry(
             for index in range(entry.rounds_done, rounds):
                 heard = part(listener, index / rounds, (index + 1) / rounds)
                 files = entry.job.run(opened, heard, say, asked.now)
-                stopped = asked.now()
+                stopped = asked.now() or _was_stopped(opened)
                 queue.note(number, files, rounds=0 if stopped else 1)
                 if stopped:
                     queue.finish(number, EntryState.STOPPED, f"stopped in round {index + 1} of {rounds}")

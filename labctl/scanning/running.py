@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from data.axes import RangeAxis
-from data.errors import BadInput, LabctlError
+from data.errors import BadInput
 from data.scan import ScanPlan
 from data.scanfile import read_scan_plan, scan_plan_as_json
 from data.sweep import SweepPlan
 from data.values import Geometry, Schedule
-from labctl.engine import Engine, Requirement, Watch
+from labctl.engine import Requirement, Watch, kept_file
 from labctl.engine.engine import warn
 from labctl.engine.preflight import calibration_age, instrument_answers, the_board
 from labctl.measuring import bench_metadata, plans_for
@@ -91,11 +91,11 @@ def scan(
     listener: Listener = silent,
     say: Callable[[str], None] = warn,
     stop: Stop = never,
-    engine: Engine | None = None,
 ) -> Path:
     """Measure a scan on a bench; returns its run file.
 
-    Ctrl-C stops it and keeps what was measured. A lost link or a full disk is a pause, an interlock of the bench file
+    It runs on :attr:`Bench.engine`, by which it can be paused, stopped and aborted from another thread; Ctrl-C stops it
+    and keeps what was measured. A lost link or a full disk is a pause, an interlock of the bench file
     as it says there; the hardware is in its safe state afterwards.
 
     Args:
@@ -105,23 +105,17 @@ def scan(
         listener: hears of progress.
         say: hears why it is paused, and warnings.
         stop: asked after every setting; true keeps what was measured and ends.
-        engine: the engine that runs it; None makes one with the deadlines of the bench file.
 
     Raises:
         Problems: why it cannot start, all reasons at once.
+        Cancelled: somebody aborted it; what was saved is kept.
         LabctlError: it failed; what was saved is kept.
     """
     ready = prepare(bench, plan if isinstance(plan, ScanPlan) else read_scan_plan(Path(plan)), strategy)
-    outcome = (engine or Engine(bench.config.engine.value())).run(
+    outcome = bench.engine.run(
         ready.work, watch=ready.watch, requirements=ready.requirements, listener=listener, say=say, stop=stop
     )
-    if outcome.path is None:
-        raise LabctlError(f"{ready.work.title} has ended without a file: {outcome.message}")
-    if outcome.gave_up:
-        raise LabctlError(f"{ready.work.title} was given up: {outcome.message}; what was saved is in {outcome.path}")
-    if outcome.status == "aborted":
-        raise LabctlError(f"{ready.work.title} was aborted: {outcome.message}; what was saved is in {outcome.path}")
-    return outcome.path
+    return kept_file(ready.work.title, outcome)
 
 
 def board_sweep(plan: ScanPlan, geometry: Geometry | None, schedule: Schedule) -> SweepPlan | None:

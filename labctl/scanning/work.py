@@ -22,7 +22,7 @@ from data.sweep import Batch, SweepPlan
 from data.values import Outputs, Schedule
 from labctl.engine.preflight import room_on_disk
 from labctl.engine.sweeping import BATCH_VECTORS, VECTOR_S, answers, hardware
-from labctl.engine.work import CALL_S, Action, Call, HasSafeState, Saved, Wait
+from labctl.engine.work import CALL_S, About, Action, Call, HasSafeState, Saved, Wait
 from labctl.rig import BOARD, Rig
 from labctl.scanning.estimate import estimate
 from labctl.scanning.sources import AskedSettings, PlannedSettings, Source
@@ -68,6 +68,11 @@ class ScanWork:
     def title(self) -> str:
         """The plan's title, or its kind."""
         return f"scan {self._plan.title or self._plan.kind}"
+
+    @property
+    def about(self) -> About:
+        """As its file says."""
+        return About.of(self._metadata)
 
     @property
     def total(self) -> int:

@@ -11,7 +11,7 @@ from data.instrument import Quantity, Reading, Value
 from data.metadata import Status
 from data.values import Identity
 from drivers.errors import Disconnected
-from labctl.engine import Action, Call, HasSafeState, Saved, Wait
+from labctl.engine import About, Action, Call, HasSafeState, Saved, Wait
 
 
 class Supply:
@@ -81,6 +81,7 @@ class CountingWork:
         self.supply.log = self.log
         self.others: dict[str, HasSafeState] = {}
         self.title = "counting"
+        self.about = About("counting", "20261122-144700-3f2a", simulated=True)
         self.total = total
         self.settle_s = settle_s
         self.rows: list[int] = []

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from data.axes import ListAxis
 from data.errors import BadInput, DiskFull, LabctlError
 from data.scan import ScanPlan
+from labctl.engine import Engine
 from labctl.queue import CalibrateJob, Entry, EntryState, RunQueue, ScanJob, SweepJob, run_queue
 from labctl.queue.jobs import job_as_json, job_of_json
 
@@ -28,7 +30,7 @@ SCAN = ScanJob(ScanPlan(axes=(ListAxis(set="a.b", values=(1.0, 2.0)),), read=("a
 
 @contextmanager
 def no_bench() -> Iterator[Any]:
-    yield None
+    yield SimpleNamespace(engine=Engine())
 
 
 @pytest.fixture
@@ -176,6 +178,8 @@ CHILD = """
 import sys, time
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from labctl.engine import Engine
 from labctl.queue import RunQueue, SweepJob, run_queue
 
 def run(job, *_):
@@ -187,7 +191,7 @@ def run(job, *_):
 SweepJob.run = run
 queue = RunQueue(Path(sys.argv[1]))
 if sys.argv[2] == "run":
-    run_queue(queue, lambda: nullcontext())
+    run_queue(queue, lambda: nullcontext(SimpleNamespace(engine=Engine())))
 else:
     while True:
         entry = queue.add(SweepJob(("a",)))
