@@ -34,6 +34,11 @@ SCHEDULE_SETTINGS: Final[Mapping[str, Quantity]] = {
 }
 """What of a schedule an axis can set."""
 
+SCHEDULE_QUANTITIES: Final[Mapping[str, Quantity]] = {
+    f"{SCHEDULE}.{name}": item for name, item in SCHEDULE_SETTINGS.items()
+}
+"""The same by the names that plans use."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardSweep:
@@ -234,7 +239,7 @@ class ScanPlan:
             quantities: what can be read and set, by ``INSTRUMENT.QUANTITY``.
             geometry: of the board, None where there is none.
         """
-        known = {**quantities, **{f"{SCHEDULE}.{name}": item for name, item in SCHEDULE_SETTINGS.items()}}
+        known = {**quantities, **SCHEDULE_QUANTITIES}
         for name, values in self.values.items():
             if name not in known:
                 yield _unknown("axis", name, known)

@@ -21,7 +21,7 @@ from data.errors import BadInput
 from data.instrument import Quantity, Value
 from data.metadata import RunMetadata, Status
 from data.runfile import Run, RunWriter, read_run
-from data.scan import SCHEDULE, SCHEDULE_SETTINGS, ScanPlan
+from data.scan import SCHEDULE_QUANTITIES, ScanPlan
 from data.scanfile import scan_plan_of_json
 from data.sweep import SweepPlan
 from data.sweepfile import NOT_MEASURED, plan_variables
@@ -232,7 +232,7 @@ def _declare(
     quantities: Mapping[str, Quantity],
     sweep: SweepPlan | None,
 ) -> None:
-    known = {**quantities, **{f"{SCHEDULE}.{name}": item for name, item in SCHEDULE_SETTINGS.items()}}
+    known = {**quantities, **SCHEDULE_QUANTITIES}
     size = None if plan.adaptive is not None else plan.count
 
     def column(name: str, unit: str, long_name: str) -> None:

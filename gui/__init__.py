@@ -1,1 +1,1 @@
-"""The PyQt6 desktop, a client of the engine."""
+"""The desktop at the bench: a PyQt6 window that is a client of the bench service."""

@@ -212,6 +212,17 @@ class Instruments(Mapping[str, "OpenInstrument"]):
                 _, instrument = self._connected.popitem()
                 instrument.close()
 
+    def disconnect(self, name: str) -> None:
+        """Put one instrument into its safe state and let go of it; it is connected again when it is asked for.
+
+        Raises:
+            LabctlError: its safe state could not be confirmed; it is let go of all the same.
+        """
+        with self._lock:
+            instrument = self._connected.pop(name, None)
+        if instrument is not None:
+            instrument.close()
+
     def release(self) -> None:
         """Let go of every connected instrument and leave it as it is set."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -70,4 +71,7 @@ app.command("report")(file_commands.report)
 app.command("export")(file_commands.export)
 app.command("runs")(file_commands.runs)
 app.command("bench")(benchmark_commands.bench)
-app.command("gui")(bench_commands.gui)
+
+# Rooms above this one bring their commands along: nothing here may import them.
+for _command in entry_points(group="labctl.commands"):
+    app.command(_command.name)(_command.load())

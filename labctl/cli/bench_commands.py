@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.console import EXIT_FAILED, emit, note, progress, say, table
+from labctl.cli.console import emit, progress, say, table
 from labctl.cli.options import AsJson, BenchFile, Budget, Seed
 
 
@@ -128,9 +128,3 @@ def sweep(
         return
     shown = [[str(row["kind"]), str(row["points"]), str(row["repeats"]), str(row["file"] or "")] for row in rows]
     table(f"Sweeps of {identity}", ["kind", "points", "repeats", "file"], shown)
-
-
-def gui() -> None:
-    """Open the desktop window."""
-    note("labctl: the desktop window is not part of this version; everything it would do can be typed, see --help")
-    raise typer.Exit(EXIT_FAILED)

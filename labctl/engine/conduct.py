@@ -90,7 +90,17 @@ class Conductor:
 
     def _beginning(self) -> Began:
         work, about = self._work, self._work.about
-        return Began(work.title, about.kind, about.run_id, work.path, work.total, about.simulated)
+        return Began(
+            work.title,
+            about.kind,
+            about.run_id,
+            work.path,
+            work.total,
+            about.simulated,
+            tuple(work.devices),
+            about.axes,
+            about.shape,
+        )
 
     def _measure(self) -> None:
         while True:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from data.errors import BadInput, LabctlError
 from data.metadata import Status as Ending
+from data.sweep import Coordinate
 
 
 class State(StrEnum):
@@ -112,6 +113,9 @@ class Began:
         path: its file, None where it keeps none.
         total: its steps in all; at most so many when it is not known.
         simulated: whether the numbers come from a model, an emulated board or a simulated instrument.
+        devices: the hardware that takes part, by name.
+        axes: what varies over its steps, by name, where that is known beforehand.
+        shape: steps of each dimension; empty for anything that is no grid.
     """
 
     title: str
@@ -120,6 +124,9 @@ class Began:
     path: Path | None
     total: int
     simulated: bool
+    devices: tuple[str, ...] = ()
+    axes: Mapping[str, Coordinate] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

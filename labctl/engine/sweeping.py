@@ -67,7 +67,7 @@ class SweepWork:
     @property
     def about(self) -> About:
         """As its file says."""
-        return About.of(self._metadata)
+        return About.of(self._metadata, self._plan.coordinates)
 
     @property
     def total(self) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data.metadata import RunMetadata
 from data.metadata import Status as Ending
+from data.sweep import Coordinate
 
 CALL_S = 60.0
 """Seconds that a call may take when nothing else is known about it; the links' own deadlines are shorter."""
@@ -78,16 +79,22 @@ class About:
         kind: what is done, as in its file.
         run_id: as in its file, empty where it keeps none.
         simulated: whether the numbers come from a model, an emulated board or a simulated instrument.
+        axes: what varies over its steps, by name, where that is known beforehand.
+        shape: steps of each dimension; empty for anything that is no grid.
     """
 
     kind: str
     run_id: str = ""
     simulated: bool = False
+    axes: Mapping[str, Coordinate] = field(default_factory=dict)
+    shape: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, metadata: RunMetadata) -> About:
+    def of(
+        cls, metadata: RunMetadata, axes: Mapping[str, Coordinate] | None = None, shape: tuple[int, ...] = ()
+    ) -> About:
         """What a file says of its run."""
-        return cls(metadata.kind, metadata.run_id, metadata.simulated)
+        return cls(metadata.kind, metadata.run_id, metadata.simulated, axes or {}, shape)
 
 
 class Work(Protocol):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ from data.errors import BadInput, LabctlError
 from data.instrument import Value
 from data.metadata import RunMetadata
 from data.metadata import Status as Ending
-from data.scan import SCHEDULE, ScanPlan, with_settings
+from data.scan import SCHEDULE, SCHEDULE_QUANTITIES, ScanPlan, with_settings
 from data.scanrun import OUTPUT, ScanRow, ScanWriter, variable_names
-from data.sweep import Batch, SweepPlan
+from data.sweep import Batch, Coordinate, SweepPlan
 from data.values import Outputs, Schedule
 from labctl.engine.preflight import room_on_disk
 from labctl.engine.sweeping import BATCH_VECTORS, VECTOR_S, answers, hardware
@@ -27,6 +27,9 @@ from labctl.rig import BOARD, Rig
 from labctl.scanning.estimate import estimate
 from labctl.scanning.sources import AskedSettings, PlannedSettings, Source
 from labctl.scanning.strategies import Strategy
+
+MOST_SHOWN: Final = 1_000_000
+"""Settings beyond which a run does not tell beforehand what it will set."""
 
 
 class ScanWork:
@@ -72,7 +75,13 @@ class ScanWork:
     @property
     def about(self) -> About:
         """As its file says."""
-        return About.of(self._metadata)
+        plan, quantities = self._plan, self._rig.quantities
+        axes = {}
+        if plan.adaptive is None and plan.count <= MOST_SHOWN:
+            for name, values in plan.path().items():
+                quantity = {**quantities, **SCHEDULE_QUANTITIES}[name]
+                axes[name] = Coordinate(values, quantity.unit, quantity.label)
+        return About.of(self._metadata, axes, plan.shape if plan.adaptive is None else ())
 
     @property
     def total(self) -> int:

@@ -234,11 +234,6 @@ def test_what_is_not_there_is_named(arguments: list[str], part: str, capsys: pyt
     assert part in refusal(capsys, *arguments)
 
 
-def test_the_window_is_announced_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["gui"]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
 def test_an_emulated_board_prints_one_line_and_ends_on_a_signal() -> None:
     command = [sys.executable, "-m", "labctl", "board", "emulate", "--tcp", "127.0.0.1:0", "--physics", SMALL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

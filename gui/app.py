@@ -1,0 +1,102 @@
+"""The program: paints a window first, then loads what is heavy."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PyQt6.QtCore import QTimer
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QApplication
+
+from gui.desk import Desk
+from gui.guard import Guard
+from gui.settings import Settings
+from gui.window import MainWindow
+from labctl.service.process import ServiceClient
+from labctl.service.requests.bench import BOARD, Connect, UseBench
+
+log = logging.getLogger(__name__)
+
+EMULATED = "emulated"
+SIGNAL_EVERY_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the window is opened.
+
+    Attributes:
+        bench: a bench file; None for the last one, or ``bench.toml`` in the current folder.
+        demo: the demonstration bench with its emulated board, connected at once.
+        runs: folder of the run files in place of the bench file's.
+        settings: file of what is remembered; None for the user's own.
+    """
+
+    bench: Path | None = None
+    demo: bool = False
+    runs: Path | None = None
+    settings: Path | None = None
+
+
+def run(options: Options) -> int:
+    """Open the window and stay until it is closed; returns the exit code."""
+    app = application()
+    window, client = open_window(options)
+    guard = Guard(window.show_mistake)
+    guard.install()
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    heartbeat = QTimer()
+    heartbeat.start(SIGNAL_EVERY_MS)  # without it Python hears of a signal only when Qt has something to say
+    heartbeat.timeout.connect(lambda: None)
+    try:
+        return app.exec()
+    finally:
+        guard.remove()
+        client.close()
+
+
+def application() -> QApplication:
+    """The Qt application, made when there is none yet."""
+    found = QApplication.instance()
+    if isinstance(found, QApplication):
+        return found
+    QGuiApplication.setApplicationName("labctl")
+    QGuiApplication.setDesktopFileName("labctl")
+    return QApplication(sys.argv[:1])
+
+
+def open_window(options: Options, client: ServiceClient | None = None) -> tuple[MainWindow, ServiceClient]:
+    """Show the window; service and panels follow in the next turns of the event loop."""
+    service = client or ServiceClient()
+    settings = Settings(options.settings)
+    desk = Desk(service)
+    window = MainWindow(desk, settings, service.close)
+    window.show()
+    QTimer.singleShot(0, lambda: _begin(window, settings, options))
+    return window, service
+
+
+def _begin(window: MainWindow, settings: Settings, options: Options) -> None:
+    desk = window.desk
+    desk.start()
+    bench = options.bench
+    last = settings.text("bench")
+    if bench is None and not options.demo and last and Path(last).exists() and not Path("bench.toml").exists():
+        bench = Path(last)
+    desk.ask(
+        UseBench(
+            file=None if bench is None else str(bench),
+            runs=None if options.runs is None else str(options.runs),
+            demo=options.demo,
+        )
+    )
+    if options.bench is not None:
+        settings.keep("bench", str(options.bench.absolute()))
+    if options.demo:
+        desk.ask(Connect(BOARD, EMULATED))
+    window.fill()

@@ -1,0 +1,166 @@
+"""What is always in sight: pause, stop, abort; what the engine does; whether it is real."""
+
+from __future__ import annotations
+
+import qtawesome
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QColor, QIcon, QPalette
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from gui.actions import Actions
+from gui.desk import Desk
+from gui.models.spans import span
+from gui.theme import Theme, figures_font
+from gui.widgets.light import light_icon
+from labctl.service.messages import BenchStatus, EngineStatus, Light, TaskProgress
+from labctl.service.requests.engine import Steer
+
+RUN = "&Run"
+
+_LIGHTS: dict[str, Light] = {"idle": "off", "running": "busy", "failed": "fault"}
+
+
+class Controls(QToolBar):
+    """The tool bar with the engine's controls; none of its buttons is ever disabled.
+
+    Args:
+        desk: the service.
+        actions: where the actions go.
+        theme: colours.
+    """
+
+    def __init__(self, desk: Desk, actions: Actions, theme: Theme) -> None:
+        super().__init__("Run controls")
+        self.setObjectName("controls")
+        self.setMovable(False)
+        self.setFloatable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.setIconSize(QSize(20, 20))
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._desk = desk
+        self._theme = theme
+        self._tasks: dict[int, TaskProgress] = {}
+        self._pause = actions.add(RUN, "&Pause", self.pause_or_resume, keys="F6", tip="Hold at the next checkpoint")
+        self._stop = actions.add(
+            RUN,
+            "&Stop",
+            lambda: self._steer("stop"),
+            keys="F7",
+            tip="End at the next checkpoint, keep what is measured",
+        )
+        self._abort = actions.add(
+            RUN, "&Abort", lambda: self._steer("abort"), keys="F8", tip="Everything to its safe state, now"
+        )
+        for action in (self._pause, self._stop, self._abort):
+            self.addAction(action)
+        self.addSeparator()
+        self._light = QLabel()
+        self._state = QLabel("idle")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(10)
+        self._bar.setMinimumWidth(60)
+        self._bar.setMaximumWidth(220)
+        self._counts = QLabel()
+        self._counts.setFont(figures_font())
+        self._badge = QLabel("SIMULATED")
+        self._badge.setAccessibleName("The data are not from hardware")
+        self._badge.setAutoFillBackground(True)
+        self._badge.setBackgroundRole(QPalette.ColorRole.Window)
+        self._badge.setForegroundRole(QPalette.ColorRole.WindowText)
+        self._badge.setContentsMargins(8, 2, 8, 2)
+        self._badge.setToolTip("A connected board or instrument is emulated or simulated")
+        self._badge.hide()
+        self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.addWidget(self._light)
+        row.addWidget(self._state, 1)
+        row.addWidget(self._bar)
+        row.addWidget(self._counts)
+        row.addWidget(self._badge)
+        self.addWidget(line)
+        desk.on(EngineStatus, lambda status: self._show())
+        desk.on(BenchStatus, self._show_bench)
+        desk.on(TaskProgress, self._hear_task)
+        self.recolour(theme)
+
+    def pause_or_resume(self) -> None:
+        """Pause what runs, or go on when it is paused."""
+        self._steer("resume" if self._desk.engine.state in ("paused", "pausing") else "pause")
+
+    def recolour(self, theme: Theme) -> None:
+        """Take the colours of another theme."""
+        self._theme = theme
+        self._stop.setIcon(qtawesome.icon("mdi6.stop", color=theme.text))
+        self._abort.setIcon(qtawesome.icon("mdi6.alert-octagon", color=theme.fault))
+        palette = self._badge.palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(theme.simulated))
+        palette.setColor(QPalette.ColorRole.WindowText, QColor("#000000" if theme.name == "dark" else "#ffffff"))
+        self._badge.setPalette(palette)
+        font = self._badge.font()
+        font.setBold(True)
+        self._badge.setFont(font)
+        self._show()
+
+    def _steer(self, verb: str) -> None:
+        self._desk.ask(Steer(verb))  # type: ignore[arg-type]
+
+    def _show(self) -> None:
+        status = self._desk.engine
+        resume = status.state in ("paused", "pausing")
+        self._pause.setText("&Resume" if resume else "&Pause")
+        self._pause.setIcon(_icon("mdi6.play" if resume else "mdi6.pause", self._theme))
+        task = next(iter(self._tasks.values()), None)
+        if status.active or status.state == "failed" or task is None:
+            self._show_engine(status)
+        else:
+            self._show_task(task)
+        button = self.widgetForAction(self._pause)
+        if isinstance(button, QToolButton):
+            button.setToolTip(f"{'Go on' if resume else 'Hold at the next checkpoint'} (F6)")
+
+    def _show_engine(self, status: EngineStatus) -> None:
+        light = _LIGHTS.get(status.state, "warning")
+        self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
+        words = [f"<b>{status.state}</b>"]
+        if status.active:
+            words.append(status.title)
+        if status.reason:
+            words.append(status.reason)
+        elif status.waiting and status.state not in ("running", "idle"):
+            words.append(status.waiting)
+        self._state.setText(" · ".join(words))
+        self._state.setToolTip(" · ".join([status.state, *words[1:]]))
+        self._bar.setVisible(status.active)
+        self._counts.setVisible(status.active)
+        self._bar.setMaximum(max(status.total, 1))
+        self._bar.setValue(status.done)
+        left = f", {span(status.left_s)} left" if status.left_s is not None else ""
+        self._counts.setText(f"{status.done} of {status.total}  {span(status.elapsed_s)}{left}")
+
+    def _show_task(self, task: TaskProgress) -> None:
+        self._light.setPixmap(light_icon(self._theme, "busy").pixmap(16, 16))
+        self._state.setText(f"<b>working</b> · {task.title}" + (f" · {task.message}" if task.message else ""))
+        self._state.setToolTip(f"{task.title}: {task.message}")
+        self._bar.show()
+        self._counts.show()
+        self._bar.setMaximum(1000)
+        self._bar.setValue(int(1000 * task.fraction))
+        self._counts.setText(f"{100 * task.fraction:3.0f} %")
+
+    def _show_bench(self, status: BenchStatus) -> None:
+        self._badge.setVisible(status.simulated)
+
+    def _hear_task(self, task: TaskProgress) -> None:
+        if task.state == "running":
+            self._tasks[task.number] = task
+        else:
+            self._tasks.pop(task.number, None)
+        self._show()
+
+
+def _icon(name: str, theme: Theme) -> QIcon:
+    icon: QIcon = qtawesome.icon(name, color=theme.text)
+    return icon

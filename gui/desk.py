@@ -1,0 +1,156 @@
+"""Between the window and the bench service: asks, hands out what is told, and remembers it as a script."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from labctl.service.messages import Answered, BenchStatus, EngineStatus, Failed, Message, ServiceGone, Trouble
+from labctl.service.request import Request
+
+log = logging.getLogger(__name__)
+
+EVERY_MS: Final = 20
+BUDGET_S: Final = 0.008
+"""Longest time for which messages are handed out before the window may draw and hear keys again."""
+
+M = TypeVar("M", bound=Message)
+Answer = Callable[[Any], None]
+Refusal = Callable[[Trouble], None]
+
+
+class Client(Protocol):
+    """What a service looks like from here."""
+
+    def start(self) -> None:
+        """Start it."""
+
+    def ask(self, request: Request) -> int:
+        """Send a request; its number."""
+
+    def cancel(self, number: int) -> None:
+        """Ask a request to end."""
+
+    def take(self, timeout_s: float | None = 0.0) -> tuple[Message, ...]:
+        """What it has told."""
+
+    def close(self) -> None:
+        """End it, the hardware safe."""
+
+
+class Desk(QObject):
+    """Hands messages of the service to whoever asked for their kind; lives on the window's thread.
+
+    Args:
+        client: the service.
+    """
+
+    scripted = pyqtSignal(str)
+    """A line of Python that does what was just asked."""
+    troubled = pyqtSignal(object, str)
+    """A :class:`Trouble` that no panel takes care of, and what was asked."""
+    run_chosen = pyqtSignal(object)
+    """A :class:`labctl.service.messages.RunData` that should be shown in the live plot."""
+    overlay_changed = pyqtSignal(object, bool)
+    """A :class:`labctl.service.messages.RunData` that should be drawn over what is shown, or no longer."""
+    plan_offered = pyqtSignal(str)
+    """A scan plan as JSON text, to be edited in the sweep builder."""
+    panel_wanted = pyqtSignal(str)
+    """The name of a panel that should come to the front."""
+
+    def __init__(self, client: Client, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client = client
+        self._listeners: dict[type[Message], list[Callable[[Any], None]]] = {}
+        self._asked: dict[int, tuple[Request, Answer | None, Refusal | None]] = {}
+        self._waiting: list[Message] = []
+        self.bench = BenchStatus("", "", "", ())
+        self.engine = EngineStatus()
+        self.lines: list[str] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(EVERY_MS)
+        self._timer.timeout.connect(self.look)
+        self.on(BenchStatus, self._keep_bench)
+        self.on(EngineStatus, self._keep_engine)
+        self.on(Answered, self._answered)
+        self.on(Failed, self._failed)
+        self.on(ServiceGone, self._gone)
+
+    def start(self) -> None:
+        """Start the service and listen to it."""
+        self._client.start()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Listen no longer; the service goes on until it is closed."""
+        self._timer.stop()
+
+    def on(self, kind: type[M], listener: Callable[[M], None]) -> None:
+        """Call ``listener`` with every message of this kind."""
+        self._listeners.setdefault(kind, []).append(listener)
+
+    def ask(self, request: Request, answered: Answer | None = None, failed: Refusal | None = None) -> int:
+        """Ask the service.
+
+        Args:
+            request: what is wanted.
+            answered: gets the answer.
+            failed: gets the reason when there is none; without it the window shows the reason.
+
+        Returns:
+            The request's number, for :meth:`cancel`.
+        """
+        number = self._client.ask(request)
+        self._asked[number] = (request, answered, failed)
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Ask a request to end and keep what is finished."""
+        self._client.cancel(number)
+
+    def look(self) -> None:
+        """Hand out what the service has told; called by a timer."""
+        self._waiting.extend(self._client.take())
+        ends = time.perf_counter() + BUDGET_S
+        done = 0
+        for message in self._waiting:
+            done += 1
+            for listener in self._listeners.get(type(message), ()):
+                listener(message)
+            if time.perf_counter() > ends:
+                break
+        del self._waiting[:done]
+
+    def _answered(self, message: Answered) -> None:
+        request, answered, _ = self._asked.pop(message.number)
+        script = request.script()
+        if script:
+            self.lines.append(script)
+            self.scripted.emit(script)
+        if answered is not None:
+            answered(message.value)
+
+    def _failed(self, message: Failed) -> None:
+        request, _, failed = self._asked.pop(message.number)
+        if failed is not None:
+            failed(message.trouble)
+        else:
+            self.troubled.emit(message.trouble, request.title or type(request).__name__)
+
+    def _gone(self, message: ServiceGone) -> None:
+        trouble = Trouble("failed", message.reason)
+        asked, self._asked = self._asked, {}
+        for _, _, failed in asked.values():
+            if failed is not None:
+                failed(trouble)
+        self.troubled.emit(trouble, "bench service")
+
+    def _keep_bench(self, status: BenchStatus) -> None:
+        self.bench = status
+
+    def _keep_engine(self, status: EngineStatus) -> None:
+        self.engine = status

@@ -1,0 +1,138 @@
+"""The docks of the window: built one after another, arranged as they were or as they should be."""
+
+from __future__ import annotations
+
+import qtawesome
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget
+
+from gui.desk import Desk
+from gui.places import PLACES, Panel, Place
+from gui.settings import CURRENT, LAYOUT, Settings
+from gui.theme import Theme
+
+_AREAS = {
+    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
+    "centre": Qt.DockWidgetArea.RightDockWidgetArea,
+    "right": Qt.DockWidgetArea.RightDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+}
+
+
+class Docks:
+    """A dock for each place, empty until its panel is built.
+
+    Args:
+        window: whose docks they are.
+        desk: the service.
+        theme: colours.
+    """
+
+    def __init__(self, window: QMainWindow, desk: Desk, theme: Theme) -> None:
+        self._window = window
+        self._desk = desk
+        self._theme = theme
+        self._docks: dict[str, QDockWidget] = {}
+        self.panels: dict[str, Panel] = {}
+        window.setDockNestingEnabled(True)
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        for place in PLACES:
+            self._docks[place.name] = self._make(place)
+        self.arrange()
+
+    def __getitem__(self, name: str) -> QDockWidget:
+        return self._docks[name]
+
+    def waiting(self) -> list[Place]:
+        """The places whose panels are not built yet; those in sight first."""
+        left = [place for place in PLACES if place.name not in self.panels]
+        return sorted(left, key=lambda place: self._docks[place.name].visibleRegion().isEmpty())
+
+    def build(self, place: Place) -> Panel:
+        """Make one panel."""
+        panel = place.build(self._desk, self._theme)
+        self.panels[place.name] = panel
+        self._docks[place.name].setWidget(panel.widget())
+        return panel
+
+    def arrange(self) -> None:
+        """The default layout."""
+        window = self._window
+        for dock in self._docks.values():
+            window.removeDockWidget(dock)
+        areas: dict[str, list[QDockWidget]] = {}
+        for place in PLACES:
+            dock = self._docks[place.name]
+            others = areas.setdefault(place.area, [])
+            if not others:
+                if place.area == "right" and "centre" in areas:
+                    window.splitDockWidget(areas["centre"][0], dock, Qt.Orientation.Horizontal)
+                else:
+                    window.addDockWidget(_AREAS[place.area], dock)
+            elif place.stacked:
+                window.splitDockWidget(others[-1], dock, Qt.Orientation.Vertical)
+            else:
+                window.tabifyDockWidget(others[-1], dock)
+            others.append(dock)
+            dock.show()
+        for others in areas.values():
+            others[0].raise_()
+        self._share(areas)
+
+    def show(self, name: str) -> None:
+        """Bring a panel to the front and give it the keys."""
+        dock = self._docks[name]
+        dock.show()
+        dock.raise_()
+        widget = dock.widget()
+        if widget is not None:
+            widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            if not widget.hasFocus():
+                widget.focusNextChild() if widget.focusPolicy() == Qt.FocusPolicy.NoFocus else None
+
+    def recolour(self, theme: Theme) -> None:
+        """Hand another theme to every panel."""
+        self._theme = theme
+        for panel in self.panels.values():
+            panel.recolour(theme)
+        for place in PLACES:
+            self._docks[place.name].setWindowIcon(qtawesome.icon(place.icon, color=theme.text))
+
+    def restore(self, settings: Settings, name: str = CURRENT) -> bool:
+        """Arrange as saved; false and the default layout where nothing fitting was saved."""
+        saved = settings.layout(name)
+        if saved is None:
+            return False
+        geometry, state = saved
+        self._window.restoreGeometry(geometry)
+        if not self._window.restoreState(state, LAYOUT) or all(dock.isHidden() for dock in self._docks.values()):
+            self.arrange()
+            return False
+        return True
+
+    def save(self, settings: Settings, name: str = CURRENT) -> None:
+        """Save the layout under a name."""
+        settings.keep_layout(name, self._window.saveGeometry(), self._window.saveState(LAYOUT))
+
+    def _make(self, place: Place) -> QDockWidget:
+        dock = QDockWidget(place.title, self._window)
+        dock.setObjectName(place.name)
+        waits = QLabel("…")
+        waits.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        dock.setWidget(waits)
+        if place.area == "centre" and not any(item.area == "centre" for item in PLACES[: PLACES.index(place)]):
+            # The first of the centre, the plot, can be moved but not be lost.
+            dock.setFeatures(dock.features() & ~QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        return dock
+
+    def _share(self, areas: dict[str, list[QDockWidget]]) -> None:
+        """How the default layout shares the window."""
+        width, height = self._window.width(), self._window.height()
+        heads = {area: docks[0] for area, docks in areas.items()}
+        across = [(area, share) for area, share in (("left", 0.24), ("centre", 0.5), ("right", 0.26)) if area in heads]
+        self._window.resizeDocks(
+            [heads[area] for area, _ in across], [int(width * share) for _, share in across], Qt.Orientation.Horizontal
+        )
+        if "bottom" in heads:
+            self._window.resizeDocks([heads["bottom"]], [int(height * 0.26)], Qt.Orientation.Vertical)

@@ -1,0 +1,48 @@
+"""Plots that look like the window: colours of the theme, quiet axes, one pixel wide lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph
+from PyQt6.QtGui import QColor
+
+from gui.theme import Theme
+
+# A wider pen is drawn a line at a time, ten times slower.
+pyqtgraph.setConfigOptions(antialias=False, exitCleanup=False)
+
+AXES = ("left", "bottom", "right", "top")
+
+
+class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
+    """A plot with axes on two sides.
+
+    Args:
+        theme: colours.
+        x: label of the horizontal axis.
+        y: label of the vertical axis.
+    """
+
+    def __init__(self, theme: Theme, x: str = "", y: str = "") -> None:
+        super().__init__()
+        self.setLabel("bottom", x)
+        self.setLabel("left", y)
+        self.plotItem.setMenuEnabled(False)
+        self.recolour(theme)
+
+    def recolour(self, theme: Theme) -> None:
+        """Take the colours of another theme; curves are the panel's."""
+        self.setBackground(QColor(theme.surface))
+        for name in AXES:
+            axis = self.plotItem.getAxis(name)
+            axis.setPen(QColor(theme.line))
+            axis.setTextPen(QColor(theme.text))
+        self.plotItem.showGrid(x=True, y=True, alpha=0.2)
+
+
+def curve_pen(colour: str, *, dashed: bool = False) -> Any:
+    """A pen for a curve."""
+    from PyQt6.QtCore import Qt
+
+    return pyqtgraph.mkPen(colour, width=1, style=Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)

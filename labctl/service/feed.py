@@ -1,0 +1,149 @@
+"""From the engine to the client: what a live view needs, thinned out and worked out here."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labctl.rig import BOARD
+from labctl.service.messages import Axis, EngineStatus, FolderChanged, Message, Points, RunBegan, RunEnded
+
+if TYPE_CHECKING:
+    from labctl.bench import Bench
+    from labctl.engine import Event, Mailbox
+
+EVERY_S: Final = 0.05
+"""Seconds between two looks at the engine."""
+DISK_EVERY_S: Final = 2.0
+CAPACITY: Final = 512
+OUTPUT: Final = "output"
+
+
+class EngineFeed:
+    """Follows the engine of one bench after another on a thread of its own.
+
+    Args:
+        tell: takes messages to the client.
+    """
+
+    def __init__(self, tell: Callable[[Message], None]) -> None:
+        self._tell = tell
+        self._instruments: frozenset[str] = frozenset()
+        self._thread: threading.Thread | None = None
+        self._left = threading.Event()
+        self._in_use: frozenset[str] = frozenset()
+        self._run = RunBegan("", "", "", "", 0, False)
+        self._began = time.monotonic()
+        self._left_s: float | None = None
+        self._message = ""
+        self._disk = (0.0, 0)
+
+    @property
+    def in_use(self) -> frozenset[str]:
+        """The devices that a run has now."""
+        return self._in_use
+
+    def follow(self, bench: Bench) -> None:
+        """Tell what the engine of this bench does, until :meth:`leave`."""
+        self.leave()
+        self._left.clear()
+        self._instruments = frozenset(bench.instruments)
+        self._thread = threading.Thread(target=self._watch, args=(bench,), name="labctl-service-feed", daemon=True)
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Follow no longer."""
+        self._left.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+        self._in_use = frozenset()
+        self._tell(EngineStatus())
+
+    def _watch(self, bench: Bench) -> None:
+        box = bench.engine.subscribe(CAPACITY)
+        try:
+            while not self._left.is_set():
+                self._look(bench, box)
+                self._left.wait(EVERY_S)
+            self._look(bench, box)
+        finally:
+            bench.engine.unsubscribe(box)
+
+    def _look(self, bench: Bench, box: Mailbox) -> None:
+        for event in box.drain():
+            self._heard(event)
+        status = bench.engine.status()
+        waiting = status.waiting
+        active = status.state not in ("idle", "failed")
+        self._tell(
+            EngineStatus(
+                state=str(status.state),
+                reason=status.reason,
+                title=status.title,
+                done=status.done,
+                total=status.total,
+                elapsed_s=time.monotonic() - self._began if active else 0.0,
+                left_s=self._left_s if active else None,
+                message=self._message,
+                waiting=f"{waiting.name} ({waiting.waited_s:.0f} of {waiting.deadline_s:.0f} s)" if waiting else "",
+                file=self._run.file,
+                disk_free=self._disk_free(bench),
+            )
+        )
+
+    def _heard(self, event: Event) -> None:
+        from labctl.engine import Began, Ended, Progress, Rows
+
+        if isinstance(event, Began):
+            self._began, self._left_s = time.monotonic(), None
+            self._in_use = frozenset(name if name in self._instruments else BOARD for name in event.devices)
+            axes = {name: Axis(item.values, item.unit, item.long_name) for name, item in event.axes.items()}
+            path = "" if event.path is None else str(event.path)
+            self._run = RunBegan(
+                event.run_id, event.title, event.kind, path, event.total, event.simulated, axes, {}, event.shape
+            )
+            self._tell(self._run)
+        elif isinstance(event, Progress):
+            self._left_s, self._message = event.left_s, event.message
+        elif isinstance(event, Rows):
+            self._tell(points_of(self._run.run_id, event.first, event.values))
+        elif isinstance(event, Ended):
+            outcome = event.outcome
+            self._in_use = frozenset()
+            path = "" if outcome.path is None else str(outcome.path)
+            self._tell(RunEnded(self._run.run_id, self._run.title, str(outcome.status), outcome.message, path))
+            self._tell(FolderChanged("runs"))
+
+    def _disk_free(self, bench: Bench) -> int:
+        looked, free = self._disk
+        now = time.monotonic()
+        if now - looked > DISK_EVERY_S or not free:
+            free = shutil.disk_usage(bench.runs).free
+            self._disk = (now, free)
+        return free
+
+
+def points_of(run_id: str, first: int, values: Mapping[str, NDArray[Any]]) -> Points:
+    """Rows of a run as numbers to draw.
+
+    A variable with one number a row is drawn as it is. Outputs, shape (rows, ..., repeats, columns), are drawn as their
+    mean and their spread over repeats, and as an image of the columns' means.
+    """
+    drawn: dict[str, NDArray[Any]] = {}
+    rows: NDArray[Any] | None = None
+    for name, array in values.items():
+        if array.ndim == 1:
+            drawn[name] = array
+        elif name == OUTPUT:
+            columns = array.reshape(len(array), -1, array.shape[-1])
+            rows = columns.mean(axis=1, dtype=np.float32)
+            drawn["mean output"] = rows.mean(axis=1)
+            drawn["spread over repeats"] = columns.std(axis=1, dtype=np.float32).mean(axis=1)
+    return Points(run_id, first, drawn, rows)
