@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data._disk import DiskFile
+from data._disk import DiskFile, failure
 from data.errors import LabctlError
 
 _MAGIC = b"labctl undo 1\n"
@@ -138,12 +138,14 @@ class Overlay:
                 self.disk.write(address, new)
             if self.disk.size != self._size:
                 self.disk.truncate(self._size)
-        except LabctlError:
+            Undo.path_for(self.disk.path).unlink(missing_ok=True)
+        except (LabctlError, OSError) as error:
             self._torn = undo
-            with suppress(LabctlError):
+            with suppress(LabctlError, OSError):
                 self._mend()
+            if isinstance(error, OSError):  # some systems do not remove what a reader has open
+                raise failure(self.disk.path, error) from error
             raise
-        Undo.path_for(self.disk.path).unlink(missing_ok=True)
         self._committed, self._pieces = self._size, []
 
     @property

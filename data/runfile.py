@@ -126,7 +126,8 @@ def write_run(run: Run, path: Path) -> None:
     metadata = run.metadata
     ending = {"status": metadata.status, "ended": metadata.ended, "message": metadata.message}
     attributes = metadata.attributes() | {"writer": WriterMark.of_this_process().as_json()}
-    file = NetcdfFile.create(path, attributes, ending)
+    # The ending comes last: a file that is killed before it is whole says that it is not over.
+    file = NetcdfFile.create(path, attributes, {"status": "running", "ended": "", "message": ""})
     try:
         with file.change():
             for name, variable in sorted(run.variables.items(), key=lambda item: not item[1].coordinate):
@@ -135,6 +136,7 @@ def write_run(run: Run, path: Path) -> None:
             if run.rows_done is not None:
                 counter = Variable((), np.array(run.rows_done), "1", "rows of the streamed variables that were saved")
                 file.add(ROWS_DONE, counter)
+            file.set_ending(ending)
         file.seal_all()
         file.disk.sync()
     except BaseException:

@@ -1,8 +1,9 @@
 """Write a run file as the run goes on.
 
 Three promises. What :meth:`RunWriter.add`, :meth:`RunWriter.stream` and :meth:`RunWriter.checkpoint` have returned from
-is with the operating system: a process that is killed, at whatever moment, cannot lose it. At the end, and at most
-:data:`SYNC_EVERY_S` after a checkpoint that another one follows, it is on the disk itself: a power cut cannot lose it.
+is with the operating system: a process that is killed, at whatever moment, cannot lose it. At the end, and at the first
+checkpoint that comes more than :data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut
+loses what came later, and can damage the file only in the moments in which it grows or ends.
 When the disk is full a call raises :class:`~data.errors.DiskFull` and everything is as it was: the same call may be
 made again once there is room, and no row that was handed over before is lost.
 """
@@ -225,6 +226,8 @@ class RunWriter:
         self._check_open()
         complete = min((stream.filled for stream in self._streams.values()), default=0)
         rows = max(complete, self._rows_done) if rows_done is None else rows_done
+        if rows < self._rows_done:
+            raise BadInput(f"a checkpoint at row {rows} was asked for and {self._rows_done} rows are saved already")
         if not 0 <= rows <= max((stream.filled for stream in self._streams.values()), default=0):
             raise BadInput(f"a checkpoint at row {rows} was asked for and only {complete} rows have been written")
         self._thread.check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -121,6 +122,10 @@ def repair(path: Path) -> Repair:
     if not _left_by_a_dead_process(path):
         note = "its writer is still at work" if metadata.status == "running" else f"it ended as {metadata.status}"
         return Repair(path, metadata.run_id, False, note=note)
+    host = WriterMark.from_json(read_attributes(path)["writer"]).host
+    if host != socket.gethostname():
+        # Only there can anybody know whether the writer is alive: it may have been silent in a long pause.
+        return Repair(path, metadata.run_id, False, note=f"its process ran on {host}; repair it there")
     try:
         rows = _finish(path, metadata)
     except BadInput as error:

@@ -49,7 +49,7 @@ _SUPPLY_OFF: Final = -221
 PARAMETERS: Final = (
     Parameter("temperature", "board temperature", "degC", "TEMPerature?"),
     Parameter("supply_voltage", "supply voltage", "V", "SUPPly:VOLTage?"),
-    Parameter("supply", "supply switch", "", "SUPPly:STATe?", switch, "SUPPly:STATe {}", on_off, 0, 1),
+    Parameter("supply", "supply switch", "", "SUPPly:STATe?", switch, "SUPPly:STATe {}", on_off, choices=(False, True)),
 )
 
 

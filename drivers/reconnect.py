@@ -43,7 +43,7 @@ def come_back(exchange: Exchange, reopen: Reopen, restore: Callable[[], None], d
         reopen: opens the link.
         restore: checks who is there and sets it up again, through the exchange.
         deadline_s: for everything together, in seconds.
-        stop: ends it within 0.1 s, while the operating system opens a port after at most what it is given for that.
+        stop: ends it within 0.1 s; a write that nobody takes, and the opening of a port, after their own deadlines.
 
     Raises:
         WrongBoard: something else is there; it is not tried again.
@@ -136,8 +136,13 @@ class BoundedLink:
 
     def discard(self, silence_s: float, deadline: Deadline) -> int:
         """Read and forget until the line is silent (see :class:`drivers.link.Link`)."""
-        self._check()
-        return self._link.discard(silence_s, deadline.at_most(self._limit.left_s))
+        count = 0
+        while not deadline.passed:
+            try:
+                count += len(self.read_some(deadline.at_most(silence_s)))
+            except LinkTimeout:
+                break
+        return count
 
     def close(self) -> None:
         """Let go of the port."""

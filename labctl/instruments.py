@@ -221,7 +221,10 @@ class Instruments(Mapping[str, "OpenInstrument"]):
         with self._lock:
             instrument = self._connected.pop(name, None)
         if instrument is not None:
-            instrument.close()
+            try:
+                instrument.safe()
+            finally:
+                instrument.close()
 
     def release(self) -> None:
         """Let go of every connected instrument and leave it as it is set."""

@@ -128,13 +128,17 @@ class LucidacBackend:
         document = circuit.document()
         session = self.session
         with session.owned():
-            self._circuit = None
-            session.request("reset_circuit")
-            session.request("set_circuit", {"entity": [self._carrier], "config": document})
-            difference = _difference(document, session.request("get_circuit").get("config"), "")
-            if difference:
-                raise Refused(f"it reads back differently: {difference}", self._settings.name, "set_circuit")
+            # What is wanted from here on, also by a reconnection in the middle of it.
             self._circuit = circuit
+            try:
+                session.request("reset_circuit")
+                session.request("set_circuit", {"entity": [self._carrier], "config": document})
+                difference = self._difference_to(document)
+                if difference:
+                    raise Refused(f"it reads back differently: {difference}", self._settings.name, "set_circuit")
+            except Refused:
+                self._circuit = None
+                raise
 
     def confirm(self) -> None:
         """Make sure that the circuit that was loaded is still there: other clients reach the same computer.
@@ -144,12 +148,19 @@ class LucidacBackend:
             Refused: it does not keep what is loaded.
         """
         circuit = self.circuit
-        difference = _difference(circuit.document(), self.session.request("get_circuit").get("config"), "")
+        difference = self._difference_to(circuit.document())
         if difference:
             _log.warning(
                 "%s holds another circuit than was loaded: %s; loading it again", self.session.name, difference
             )
             self.load(circuit)
+
+    def _difference_to(self, document: dict[str, Any]) -> str:
+        """How the computer's circuit differs from a document, empty when it does not."""
+        found = self.session.request("get_circuit").get("config")
+        if not isinstance(found, dict) or not document.keys() <= found.keys():
+            return f"it holds no {', '.join(document)}"
+        return _difference(document, found, "")
 
     def make_safe(self) -> None:
         """Everything unpatched."""

@@ -134,6 +134,8 @@ class Conductor:
                 raise LabctlError(f"{reason}, again whenever the run goes on; see whether what it sets is the cause")
             every_s = min(guard.interlock.every_s for guard in self._watch.tripped)
             self._hold(reason + BY_ITSELF, ready=lambda: not self._watch.tripped, every_s=every_s, safe=True)
+            if self._control.state is not State.RUNNING:  # somebody has paused it as well
+                self._hold(self._control.reason, asked=True)
             self._look()
 
     def _leave_if_asked(self) -> None:

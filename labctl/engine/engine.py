@@ -199,9 +199,12 @@ class Engine:
         self._control.finish(outcome)
 
     def _listen(self, box: Mailbox, listener: Listener, say: Callable[[str], None]) -> Outcome:
+        ours = False  # what is left of the run before is none of ours
         while True:
             event = box.take(LOOK_S)
-            if isinstance(event, Progress):
+            if not ours:
+                ours = isinstance(event, StateChanged) and event.old not in ACTIVE and event.new in ACTIVE
+            elif isinstance(event, Progress):
                 listener(event.fraction, event.message)
             elif isinstance(event, Message):
                 say(event.text)

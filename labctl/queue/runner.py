@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from data.errors import Cancelled
+from data.errors import Cancelled, LabctlError
 from labctl.progress import Listener, Stop, never, part, silent
 from labctl.queue.entries import Entry, EntryState
 from labctl.queue.store import RunQueue
@@ -57,7 +57,7 @@ def run_queue(
         bench: gives the bench for each entry: opened anew, so that one that failed leaves nothing behind, or one that
             is open already (:class:`contextlib.nullcontext`).
         listener: hears of the progress of each entry.
-        say: hears which entry begins and why one is paused.
+        say: hears which entry begins, and why a scan is paused.
         stop: asked at every checkpoint; true keeps what was measured and ends the queue, as does a stop or an abort by
             the bench's engine.
 
@@ -92,7 +92,10 @@ class _Asked:
             return True
         if time.monotonic() - self._looked >= LOOK_S:
             self._looked = time.monotonic()
-            self._halt = self._queue.halted()
+            try:
+                self._halt = self._queue.halted()
+            except (LabctlError, OSError) as error:  # a run must not end because nobody can ask it to
+                log.warning("the queue cannot be asked whether to stop: %s", error)
         return self._halt == "now"
 
     def after(self) -> bool:

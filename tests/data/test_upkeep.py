@@ -18,6 +18,7 @@ import pytest
 import xarray as xr
 
 from data import layouts, upkeep
+from data._netcdf import NetcdfFile
 from data._overlay import Undo
 from data._seal import Seal
 from data.catalogue import Catalogue
@@ -170,6 +171,39 @@ def test_a_file_whose_writer_lives_is_never_touched(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="not over"):
             upkeep.migrate(make_old(path, tmp_path / "old.h5"), tmp_path / "new")
         process.kill()
+
+
+def test_a_file_of_another_computer_is_left_to_it(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = left.read_bytes()
+    monkeypatch.setattr("data.upkeep.socket.gethostname", lambda: "the-other-bench")
+    os.utime(left, (1.0, 1.0))
+    result = upkeep.repair(left)
+    assert (result.repaired, "repair it there" in result.note) == (False, True)
+    assert left.read_bytes() == before
+
+
+def test_a_written_run_has_its_ending_last(tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = read_run(sound)
+    seen: list[str] = []
+    add = NetcdfFile.add
+
+    def look(file: NetcdfFile, name: str, variable: Variable) -> object:
+        seen.append(read_metadata(tmp_path / "copy.h5").status)
+        return add(file, name, variable)
+
+    monkeypatch.setattr(NetcdfFile, "add", look)
+    write_run(run, tmp_path / "copy.h5")
+    assert set(seen) == {"running"}
+    assert read_metadata(tmp_path / "copy.h5").status == run.metadata.status
+
+
+def test_a_checkpoint_never_takes_rows_back(tmp_path: Path) -> None:
+    with RunWriter.create(tmp_path, RunMetadata.new("left", simulated=True)) as writer:
+        writer.stream("y", ("row",), (None,), np.int16)
+        writer.append("y", np.arange(20))
+        writer.checkpoint(10)
+        with pytest.raises(BadInput, match="10 rows are saved already"):
+            writer.checkpoint(5)
 
 
 def make_old(path: Path, target: Path) -> Path:

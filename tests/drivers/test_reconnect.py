@@ -302,7 +302,8 @@ def test_the_supply_is_a_quantity_like_any_other(bench: Bench) -> None:
     board.set("supply", value=True)
     np.testing.assert_array_equal(board.multiply(VECTORS, BACKWARDS), product())
     for name, value, message in (
-        ("supply", 2.0, "outside 0..1"),
+        ("supply", 2.0, "cannot be 2.0"),
+        ("supply", "off", "cannot be 'off'"),
         ("temperature", 3.0, "can only be read"),
         ("colour", 1.0, "there is no 'colour' to read or set; there are temperature"),
     ):

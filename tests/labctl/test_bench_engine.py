@@ -83,7 +83,8 @@ def test_whoever_listens_sees_which_run_began_its_rows_and_its_end(bench: Bench)
     assert isinstance(events[0], StateChanged)
     began = events[1]
     metadata = read_metadata(path)
-    assert began == Began("sweep long", "long", metadata.run_id, path, 5000, simulated=True)
+    board = f"{bench.board.identity.model} {bench.board.identity.serial_number}"
+    assert began == Began("sweep long", "long", metadata.run_id, path, 5000, simulated=True, devices=(board,))
     assert bench.engine.status().began == began
     rows = [event for event in events if isinstance(event, Rows)]
     assert [item.first for item in rows] == [0, 2048, 4096]
@@ -92,6 +93,8 @@ def test_whoever_listens_sees_which_run_began_its_rows_and_its_end(bench: Bench)
     scanned = scan(bench, SPACINGS)
     (began,) = (event for event in box.drain() if isinstance(event, Began))
     assert (began.kind, began.path, began.total) == ("scan", scanned, 3)
+    assert began.axes["schedule.spacing_ns"].unit == "ns"
+    assert began.shape == (3,)
 
 
 def test_a_pause_holds_a_sweep_and_costs_no_row(bench: Bench) -> None:

@@ -70,6 +70,8 @@ def test_a_pause_of_the_users_outlasts_that_of_an_interlock(engine: Engine) -> N
     work.supply.values["current"] = 0.1
     time.sleep(0.05)
     assert engine.state is State.PAUSED
+    assert work.rows == []
+    assert work.supply.is_safe
     engine.resume()
     until(lambda: len(work.rows) > 0)
 
