@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -43,6 +44,7 @@ class EngineFeed:
         self._left_s: float | None = None
         self._message = ""
         self._disk = (0.0, 0)
+        self._pause_next = False
 
     @property
     def in_use(self) -> frozenset[str]:
@@ -56,6 +58,10 @@ class EngineFeed:
         self._instruments = frozenset(bench.instruments)
         self._thread = threading.Thread(target=self._watch, args=(bench,), name="labctl-service-feed", daemon=True)
         self._thread.start()
+
+    def pause_next(self) -> None:
+        """Pause the next run as soon as it begins."""
+        self._pause_next = True
 
     def leave(self) -> None:
         """Follow no longer."""
@@ -77,8 +83,14 @@ class EngineFeed:
             bench.engine.unsubscribe(box)
 
     def _look(self, bench: Bench, box: Mailbox) -> None:
+        from labctl.engine import Began, NotNow
+
         for event in box.drain():
             self._heard(event)
+            if isinstance(event, Began) and self._pause_next:
+                self._pause_next = False
+                with suppress(NotNow):  # over already
+                    bench.engine.pause()
         status = bench.engine.status()
         waiting = status.waiting
         active = status.state not in ("idle", "failed")

@@ -193,6 +193,8 @@ class Session:
                 threading.Thread(target=self._safe_now, name="labctl-service-safe", daemon=True).start()
             elif not busy:
                 raise BadInput("nothing runs; there is nothing to stop")
+        elif verb == "pause" and self.bench.engine.state not in ACTIVE and self.tasks.any_in(Lane.BOARD):
+            self.feed.pause_next()  # between two runs of one request
         else:
             getattr(self.bench.engine, verb)()
 

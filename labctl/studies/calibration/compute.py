@@ -28,8 +28,8 @@ JUDGING_SEED = 990_000
 """Of the vectors that judge; far from those of the sweeps."""
 CLOSE = 1.15
 """Residual over noise up to which a column counts as described."""
-ELSEWHERE = 100
-"""Vectors that a board computes before it is calibrated again."""
+ELSEWHERE = 20_000
+"""Vectors that a board computes before it is calibrated again: more than a calibration sends, or draws would repeat."""
 
 Needs = Mapping[str, Path]
 Settings = Mapping[str, Any]
