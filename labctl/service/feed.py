@@ -44,7 +44,8 @@ class EngineFeed:
         self._left_s: float | None = None
         self._message = ""
         self._disk = (0.0, 0)
-        self._pause_next = False
+        self.pause_next = False
+        """Whether to pause the next run as soon as it begins; a pause that is reached takes it back."""
 
     @property
     def in_use(self) -> frozenset[str]:
@@ -58,10 +59,6 @@ class EngineFeed:
         self._instruments = frozenset(bench.instruments)
         self._thread = threading.Thread(target=self._watch, args=(bench,), name="labctl-service-feed", daemon=True)
         self._thread.start()
-
-    def pause_next(self) -> None:
-        """Pause the next run as soon as it begins."""
-        self._pause_next = True
 
     def leave(self) -> None:
         """Follow no longer."""
@@ -83,13 +80,14 @@ class EngineFeed:
             bench.engine.unsubscribe(box)
 
     def _look(self, bench: Bench, box: Mailbox) -> None:
-        from labctl.engine import Began, NotNow
+        from labctl.engine import Began, NotNow, State, StateChanged
 
         for event in box.drain():
             self._heard(event)
-            if isinstance(event, Began) and self._pause_next:
-                self._pause_next = False
-                with suppress(NotNow):  # over already
+            if isinstance(event, StateChanged) and event.new is State.PAUSED:
+                self.pause_next = False
+            elif isinstance(event, Began) and self.pause_next:
+                with suppress(NotNow):  # over already; then the one after it
                     bench.engine.pause()
         status = bench.engine.status()
         waiting = status.waiting

@@ -8,18 +8,22 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import BadInput, LabctlError
 from data.instrument import Instrument
 from data.values import Identity
 from labctl.bench import EMULATED, Bench, BenchConfig, open_bench, read_config
-from labctl.engine.states import ACTIVE
+from labctl.engine.states import ACTIVE, NotNow
 from labctl.instruments import Instruments
 from labctl.rig import BOARD
 from labctl.service.feed import EngineFeed
 from labctl.service.messages import BenchStatus, Device, FolderChanged, Light, Message, Quantities, Readings
 from labctl.service.request import Lane
 from labctl.service.tasks import Tasks
+
+if TYPE_CHECKING:
+    from labctl.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +189,7 @@ class Session:
             BadInput: there is nothing to do it to.
         """
         if verb in ("stop", "abort"):
+            self.feed.pause_next = False
             busy = self.tasks.any_in(Lane.BOARD)
             self.tasks.cancel_all(Lane.BOARD)
             if self._bench is not None and self._bench.engine.state in ACTIVE:
@@ -193,10 +198,20 @@ class Session:
                 threading.Thread(target=self._safe_now, name="labctl-service-safe", daemon=True).start()
             elif not busy:
                 raise BadInput("nothing runs; there is nothing to stop")
-        elif verb == "pause" and self.bench.engine.state not in ACTIVE and self.tasks.any_in(Lane.BOARD):
-            self.feed.pause_next()  # between two runs of one request
+        elif verb == "pause":
+            self._pause(self.bench.engine)
         else:
+            self.feed.pause_next = False
             getattr(self.bench.engine, verb)()
+
+    def _pause(self, engine: Engine) -> None:
+        """Pause what runs, or what runs next: a request may be between two runs, or at the end of one."""
+        self.feed.pause_next = self.tasks.any_in(Lane.BOARD)
+        try:
+            engine.pause()
+        except NotNow:
+            if not self.feed.pause_next:
+                raise
 
     def _safe_now(self) -> None:
         try:
