@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import qtawesome
-from PyQt6.QtCore import QEvent, QObject, QTimer, pyqtSignal
+from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PyQt6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMainWindow, QMessageBox
 
@@ -71,7 +71,6 @@ class MainWindow(QMainWindow):
         desk.troubled.connect(self._show_trouble)
         desk.panel_wanted.connect(self.docks.show)
         self._closing.closed.connect(self.close)
-        app.installEventFilter(self)
 
     @property
     def theme(self) -> Theme:
@@ -106,15 +105,17 @@ class MainWindow(QMainWindow):
         self._controls.recolour(self._theme)
         self.docks.recolour(self._theme)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """A dropped file is taken wherever it falls."""
-        if isinstance(event, QDragEnterEvent | QDropEvent) and _files(event):
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """Files may be dropped anywhere but on a field that takes text."""
+        if event is not None and _files(event):
             event.acceptProposedAction()
-            if isinstance(event, QDropEvent) and event.type() == QEvent.Type.Drop:
-                for path in _files(event):
-                    self.open_file(path)
-            return True
-        return super().eventFilter(watched, event)
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Open what was dropped."""
+        if event is not None:
+            event.acceptProposedAction()
+            for path in _files(event):
+                self.open_file(path)
 
     def open_file(self, path: Path) -> None:
         """A bench file, or a run file: by its ending."""
@@ -130,9 +131,6 @@ class MainWindow(QMainWindow):
         """A run is not left without asking; then service, devices and window go down in that order."""
         assert event is not None
         if self._closing.done:
-            app = QApplication.instance()
-            if app is not None:
-                app.removeEventFilter(self)
             event.accept()
             return
         event.ignore()

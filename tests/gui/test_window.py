@@ -1,0 +1,228 @@
+"""The window around the panels: controls, palette, layouts, closing, mistakes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
+from PyQt6.QtGui import QDropEvent
+from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from gui.desk import Desk
+from gui.guard import Guard
+from gui.palette import CommandPalette
+from gui.places import PLACES
+from gui.settings import Settings
+from gui.window import MainWindow
+from labctl.service.messages import BenchStatus, Device, EngineStatus, Failed, ServiceGone, TaskProgress, Trouble
+from labctl.service.requests.bench import BOARD, UseBench
+from labctl.service.requests.engine import Steer
+from labctl.service.requests.runs import OpenRun
+from tests.gui.conftest import FakeClient
+
+RUNNING = EngineStatus("running", title="sweep position", done=3, total=10, elapsed_s=61.0, left_s=5.0, file="a/b.h5")
+Make = Callable[[], MainWindow]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "desktop.ini")
+
+
+@pytest.fixture
+def make(qtbot: QtBot, desk: Desk, client: FakeClient, settings: Settings) -> Make:
+    def made() -> MainWindow:
+        window = MainWindow(desk, settings, client.close)
+        window.show()
+        with qtbot.waitSignal(window.filled, timeout=20_000):
+            window.fill()
+        return window
+
+    return made
+
+
+@pytest.fixture
+def window(make: Make) -> MainWindow:
+    return make()
+
+
+def close(qtbot: QtBot, window: MainWindow) -> None:
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
+
+
+def test_every_place_has_its_panel_and_its_key(qtbot: QtBot, window: MainWindow) -> None:
+    assert set(window.docks.panels) == {place.name for place in PLACES}
+    keys = [place.keys for place in PLACES]
+    assert len(set(keys)) == len(keys)
+    for place in PLACES:
+        window.docks.show(place.name)
+        assert window.docks[place.name].isVisible()
+    close(qtbot, window)
+
+
+def test_pause_stop_and_abort_are_never_disabled_and_have_keys(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, desk: Desk
+) -> None:
+    asked = len(client.asked)
+    for key in (Qt.Key.Key_F6, Qt.Key.Key_F7, Qt.Key.Key_F8):
+        qtbot.keyClick(window, key)
+    assert client.asked[asked:] == [Steer("pause"), Steer("stop"), Steer("abort")]
+    client.tell(EngineStatus("paused", title="sweep", total=5))
+    desk.look()
+    assert all(action.isEnabled() for menu, action in window.actions_ if menu == "&Run")
+    qtbot.keyClick(window, Qt.Key.Key_F6)
+    assert client.asked[-1] == Steer("resume")
+    client.tell(EngineStatus())
+    desk.look()
+    close(qtbot, window)
+
+
+def test_what_runs_and_what_is_simulated_is_in_sight(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, desk: Desk
+) -> None:
+    board = Device(BOARD, "analog board", "/dev/pts/1", "ok", "connected", "EMU", "1", True)
+    client.tell(RUNNING, BenchStatus("cold", "x/bench.toml", "runs", (board,)))
+    desk.look()
+    controls = window._controls
+    assert "running" in controls._state.text()
+    assert "sweep position" in controls._state.text()
+    assert controls._counts.text() == "3 of 10  1:01, 0:05 left"
+    assert controls._badge.isVisible()
+    assert window.windowTitle() == "labctl · cold (SIMULATED)"
+    client.tell(EngineStatus(), TaskProgress(7, "calibrate", "running", 0.4, "fit: columns"))
+    desk.look()
+    assert "fit: columns" in controls._state.text()
+    client.tell(TaskProgress(7, "calibrate", "done", 1.0))
+    desk.look()
+    assert "idle" in controls._state.text()
+    close(qtbot, window)
+
+
+def test_the_palette_finds_commands_by_some_letters(qtbot: QtBot, window: MainWindow, client: FakeClient) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    palette = next(widget for widget in QApplication.topLevelWidgets() if isinstance(widget, CommandPalette))
+    qtbot.keyClicks(palette._line, "abrt")
+    found = palette.findChild(QListWidget)
+    assert found is not None
+    first = found.item(0)
+    assert first is not None
+    assert first.text().startswith("Run: Abort")
+    qtbot.keyClick(palette._line, Qt.Key.Key_Return)
+    assert client.asked[-1] == Steer("abort")
+    close(qtbot, window)
+
+
+def test_a_layout_is_kept_and_a_damaged_one_does_no_harm(qtbot: QtBot, make: Make, settings: Settings) -> None:
+    window = make()
+    window.docks["log"].hide()
+    close(qtbot, window)
+    again = make()
+    assert again.docks["log"].isHidden()
+    again.docks.arrange()
+    assert not again.docks["log"].isHidden()
+    again.docks.save(settings, "mine")
+    close(qtbot, again)
+    assert settings.layouts() == ["mine"]
+    damaged = settings.layout("mine")
+    assert damaged is not None
+    settings.keep_layout("current", damaged[0], damaged[1][:20])
+    third = make()
+    assert not any(third.docks[place.name].isHidden() for place in PLACES)
+    close(qtbot, third)
+
+
+def test_light_and_dark_reach_every_panel(qtbot: QtBot, window: MainWindow) -> None:
+    window.recolour("dark")
+    assert window.theme.name == "dark"
+    window.recolour("light")
+    close(qtbot, window)
+
+
+def test_a_run_is_not_left_without_asking(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.tell(RUNNING)
+    desk.look()
+
+    def press(text: str) -> None:
+        def find() -> None:
+            box = QApplication.activeModalWidget()
+            assert isinstance(box, QMessageBox)
+            next(button for button in box.buttons() if button.text() == text).click()
+
+        QTimer.singleShot(50, find)
+
+    press("Stay")
+    window.close()
+    assert window.isVisible()
+    press("Abort and close")
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
+
+
+def test_the_service_is_closed_before_the_window(qtbot: QtBot, desk: Desk, settings: Settings) -> None:
+    seen: list[tuple[bool, str]] = []
+    window = MainWindow(desk, settings, lambda: seen.append((window.isVisible(), threading.current_thread().name)))
+    window.show()
+    close(qtbot, window)
+    assert seen == [(True, "labctl-closing")]
+
+
+def test_a_mistake_is_shown_the_bench_made_safe_and_the_window_lives_on(
+    qtbot: QtBot, window: MainWindow, client: FakeClient
+) -> None:
+    guard = Guard(window.show_mistake)
+    guard.install()
+    try:
+        sys.excepthook(ValueError, ValueError("broken"), None)
+        threading.excepthook(threading.ExceptHookArgs((KeyError, KeyError("x"), None, None)))
+    finally:
+        guard.remove()
+    assert client.asked[-2:] == [Steer("abort"), Steer("abort")]
+    assert "KeyError" in window._strip._message.text()
+    assert window.isVisible()
+    close(qtbot, window)
+
+
+def test_what_no_panel_takes_care_of_stands_in_the_strip(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, desk: Desk
+) -> None:
+    number = desk.ask(Steer("pause"))
+    client.tell(Failed(number, Trouble("input", "the engine is idle; there is nothing to pause")))
+    desk.look()
+    assert "nothing to pause" in window._strip._message.text()
+    client.tell(ServiceGone("the bench service has ended"))
+    desk.look()
+    assert "has ended" in window._strip._message.text()
+    close(qtbot, window)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("bench.toml", UseBench), ("20261122-144700-3f2a-position.h5", OpenRun), ("notes.txt", None)]
+)
+def test_files_are_dropped_anywhere(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, tmp_path: Path, name: str, wanted: type | None
+) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+    drop = QDropEvent(
+        QPointF(300, 300),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    asked = len(client.asked)
+    QApplication.sendEvent(window, drop)
+    if wanted is None:
+        assert len(client.asked) == asked
+        assert "neither" in window._strip._message.text()
+    else:
+        assert isinstance(client.asked[-1], wanted)
+    close(qtbot, window)
