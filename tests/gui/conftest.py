@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QApplication
 
 from gui.desk import Desk
 from gui.theme import LIGHT, Theme, apply
-from labctl.service.messages import Answered, Failed, Message, Trouble
+from labctl.service.messages import Answered, EngineStatus, Failed, Message, Trouble
 from labctl.service.request import Request
 
 
@@ -70,12 +70,15 @@ def theme(qapp: QApplication) -> Theme:
 
 
 @pytest.fixture
-def desk(qapp: QApplication, client: FakeClient) -> Iterator[Desk]:
+def desk(qapp: QApplication, client: FakeClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """A desk that listens to the fake client; call ``desk.look()`` or wait for its timer."""
+    # On a busy machine a single message can take longer than a look may.
+    monkeypatch.setattr("gui.desk.BUDGET_S", 30.0)
     made = Desk(client)
     made.start()
     yield made
     made.stop()
+    made.engine = EngineStatus()  # what is still open may be closed without asking
 
 
 @pytest.fixture(autouse=True)
