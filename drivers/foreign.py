@@ -23,6 +23,7 @@ from drivers.address import LinkSettings, parse_address
 from drivers.backend import SIMULATED, InstrumentSettings, SafeStep
 from drivers.declared import unlimited
 from drivers.errors import CannotOpen, Disconnected, LinkTimeout, ProtocolError, Refused
+from drivers.lock import Claim
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +106,17 @@ def resource_of(settings: InstrumentSettings) -> Resource:
     if target.host:
         raise CannotOpen(f"{settings.address}: {settings.driver} cannot use socket:// and rfc2217://; write tcp://")
     return Resource(f"ASRL{target.target}::INSTR", "@py", target.settings.baud)
+
+
+def claim_of(settings: InstrumentSettings) -> Claim:
+    """The lock of an instrument; a class that needs no address has none.
+
+    Raises:
+        CannotOpen: the address is malformed.
+    """
+    if settings.address == SIMULATED:
+        return Claim(None)
+    return Claim(parse_address(settings.address, LinkSettings()))
 
 
 @contextmanager
