@@ -98,6 +98,11 @@ class PymeasureBackend:
         self._claim = claim_of(settings)
         self._guard = Guard(settings.name, PYMEASURE.title, self._recover)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Names of its quantities."""
+        return frozenset(self._quantities)
+
     def connect(self) -> Connected:
         """Make the PyMeasure instrument, look its properties up and ask who it is; from here on it is nobody else's."""
         self._claim.take()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.console import EXIT_BAD_INPUT, emit, note, progress, say, table
+from labctl.cli.console import EXIT_BAD_INPUT, emit, kept_file_said, note, progress, say, table
 from labctl.cli.options import AsJson, BenchFile
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def scan(
     from labctl.scanning.estimate import estimate
 
     wanted = read_scan_plan(plan)
-    with open_bench(bench) as opened:
+    with open_bench(bench) as opened, kept_file_said(opened):
         if not dry_run:
             with progress("scan") as listener:
                 path = measure(opened, wanted, listener=listener, say=lambda text: note(f"labctl: {text}"))

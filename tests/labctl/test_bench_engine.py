@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -15,6 +16,7 @@ from data.errors import Cancelled, LabctlError
 from data.runfile import read_metadata
 from data.scan import ScanPlan
 from data.scanfile import scan_plan_of
+from data.scanrun import read_scan
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
 from data.values import Geometry, Schedule
@@ -27,6 +29,7 @@ from labctl.instruments import Instruments
 from labctl.learning import TestUtterances
 from labctl.measuring import calibrate
 from labctl.queue import EntryState, RunQueue, ScanJob, SweepJob, run_queue
+from labctl.report import write_report
 from models.arms import Arm, TrainedNetwork, TrainingOptions
 from models.networkfile import save_network
 from models.parameters import ChipParameters
@@ -257,3 +260,17 @@ def test_a_comparison_that_is_aborted_keeps_what_the_board_did_and_says_so(
     saved = read_comparison(file)
     assert (saved.metadata.status, saved.metadata.message) == ("aborted", "seen enough")
     assert list(accuracy_of(saved)) == ["board"]
+
+
+def test_an_overload_is_measured_and_no_reason_to_reconnect(config: BenchConfig) -> None:
+    meter = {"instruments": {"meter": {"driver": "scpi-meter"}}}
+    with open_bench(BenchConfig.model_validate({**config.model_dump(), **meter})) as bench:
+        box = bench.engine.subscribe()
+        path = scan(bench, replace(SPACINGS, read=("meter.resistance", "meter.voltage")))
+        states = [event.new for event in box.drain() if isinstance(event, StateChanged)]
+    assert states == ["running", "stopping", "idle"]
+    data = read_scan(path)
+    assert data.measured == 3
+    assert np.isposinf(data.readings["meter.resistance"]).all()
+    assert np.isfinite(data.readings["meter.voltage"]).all()
+    assert write_report(path).exists()
