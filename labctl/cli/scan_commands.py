@@ -86,7 +86,7 @@ def show(plan: ScanPlan, cost: Estimate) -> None:
         [name, f"{values[0]} .. {values[-1]}", "chosen" if plan.adaptive else str(len(values)), f"{settle:g}"]
         for (name, values), settle in zip(plan.values.items(), plan.settle_s.values(), strict=True)
     ]
-    table(plan.title or plan.kind, ["sets", "from .. to", "values", "settles (s)"], rows)
+    table(plan.name, ["sets", "from .. to", "values", "settles (s)"], rows)
     most = "at most " if plan.adaptive else ""
     say(f"{most}{cost.settings} settings, about {duration(cost.seconds)} and {cost.bytes / 1e6:.3g} MB")
     measured = [*plan.read, *([f"sweep {plan.sweep.kind} of the board"] if plan.sweep else [])]
