@@ -142,7 +142,7 @@ def test_whoever_listens_hears_what_it_is_for_and_how_far_the_borrower_is(engine
         until(lambda: engine.status().done == 20)
         assert engine.status().waiting is not None, "for the next call"
     events = box.drain()
-    assert Began("a network", "judging", "", None, 40, simulated=True) in events
+    assert Began("a network", "judging", "", None, 40, simulated=True, devices=("lent L-1",)) in events
     assert Progress(20, 40, "half of it") in [
         Progress(event.done, event.total, event.message) for event in events if isinstance(event, Progress)
     ]
