@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,7 +11,16 @@ from data.errors import BadInput
 from data.values import Identity
 
 Value = float | bool | str
-"""What an instrument can be asked for or set to."""
+"""What an instrument can be asked for or set to; an overload reads as infinite, no value at all as NaN."""
+
+OVERLOAD, NO_VALUE = "overload", "no value"
+
+
+def in_words(value: Value | None) -> Value | None:
+    """A value for people and for JSON: a number that is not finite as the word for it, any other as it is."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return NO_VALUE if math.isnan(value) else OVERLOAD if value > 0 else f"negative {OVERLOAD}"
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,11 @@ class ScanPlan:
     title: str = ""
 
     @property
+    def name(self) -> str:
+        """For messages and lists: its title, or what it sets."""
+        return f"scan {self.title}" if self.title else f"{self.kind} of {', '.join(self.targets)}"
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The quantities that are set, the slowest first."""
         return tuple(axis.set for leg in self.axes for axis in axes_of(leg))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from data.instrument import Quantity, Value
 from data.values import Identity
@@ -122,6 +122,16 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of the link; may be called again, and when there is none."""
+        ...
+
+
+@runtime_checkable
+class KnowsQuantities(Protocol):
+    """A backend that knows before it is connected what its instrument has."""
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Names of its quantities."""
         ...
 
 

@@ -101,6 +101,11 @@ class DeclaredBackend:
         self._parameters: Mapping[str, Parameter] = {item.name: item for item in declaration.parameters}
         self._talk: Conversation | None = None
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Names of its quantities."""
+        return frozenset(self._parameters)
+
     def connect(self) -> Connected:
         """Open the link and ask who is there."""
         declaration, settings = self._declaration, self._settings

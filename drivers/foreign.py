@@ -23,6 +23,8 @@ from drivers.address import LinkSettings, parse_address
 from drivers.backend import SIMULATED, InstrumentSettings, SafeStep
 from drivers.declared import unlimited
 from drivers.errors import CannotOpen, Disconnected, LinkTimeout, ProtocolError, Refused
+from drivers.instrument import meant
+from drivers.lock import Claim
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +107,17 @@ def resource_of(settings: InstrumentSettings) -> Resource:
     if target.host:
         raise CannotOpen(f"{settings.address}: {settings.driver} cannot use socket:// and rfc2217://; write tcp://")
     return Resource(f"ASRL{target.target}::INSTR", "@py", target.settings.baud)
+
+
+def claim_of(settings: InstrumentSettings) -> Claim:
+    """The lock of an instrument; a class that needs no address has none.
+
+    Raises:
+        CannotOpen: the address is malformed.
+    """
+    if settings.address == SIMULATED:
+        return Claim(None)
+    return Claim(parse_address(settings.address, LinkSettings()))
 
 
 @contextmanager
@@ -217,7 +230,7 @@ def value_of(found: object, quantity: Quantity, instrument: str) -> Value:
         raise ProtocolError(f"the {quantity.label} is {value!r}, which is no number", instrument, quantity.name)
     if quantity.choices and all(isinstance(choice, bool) for choice in quantity.choices) and value in (0, 1):
         return bool(value)
-    return value
+    return meant(value) if quantity.unit and isinstance(value, float) else value
 
 
 def safe_problems(settings: InstrumentSettings, quantities: tuple[Quantity, ...]) -> list[str]:

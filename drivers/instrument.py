@@ -83,20 +83,20 @@ def zero_one(value: Value) -> str:
 
 
 SCPI_INFINITY: Final = 9.9e37
-"""What a SCPI instrument answers for infinity; one hundredth of that more stands for "not a number"
-(SCPI-1999, volume 1, 7.2.1.4 and 7.2.1.5)."""
+SCPI_NAN: Final = 9.91e37
+"""What a SCPI instrument answers for infinity and for "not a number" (SCPI-1999, volume 1, 7.2.1.4 and 7.2.1.5)."""
+
+
+def meant(value: float) -> float:
+    """What the number of a SCPI instrument stands for: infinite for an overload, NaN for no value, else itself."""
+    if not abs(value) >= SCPI_INFINITY:
+        return value
+    return math.nan if math.isclose(value, SCPI_NAN, rel_tol=1e-4) else math.copysign(math.inf, value)
 
 
 def number(text: str) -> float:
-    """The value of a parameter that is a finite number.
-
-    Raises:
-        ValueError: no number, or the number that stands for an overload or for no value at all.
-    """
-    value = float(text)
-    if not math.isfinite(value) or abs(value) >= SCPI_INFINITY:
-        raise ValueError(f"{text.strip()} stands for an overload, or for no value")
-    return value
+    """The value of a parameter that is a number; raises ValueError when there is none in it."""
+    return meant(float(text))
 
 
 def exact(value: Value) -> str:

@@ -138,6 +138,29 @@ def hold(target: Address) -> InstrumentLock:
     return held
 
 
+class Claim:
+    """The lock of an instrument that is opened by somebody else's code, which knows nothing of locks.
+
+    Args:
+        target: its address; None for what is nowhere, such as a simulation inside this process.
+    """
+
+    def __init__(self, target: Address | None) -> None:
+        self._target = target
+        self._held: InstrumentLock | None = None
+
+    def take(self) -> None:
+        """Take the lock, unless it is held already; raises as :func:`hold`."""
+        if self._target is not None and self._held is None:
+            self._held = hold(self._target)
+
+    def let_go(self) -> None:
+        """Let go; again does nothing."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
+
+
 def holder(target: Address) -> Holder | None:
     """Which living process holds the instrument at an address, as far as it has written that down."""
     return _read(_note(_folder() / _file_name(instrument_key(target))))

@@ -26,6 +26,7 @@ from drivers.foreign import (
     Guard,
     Package,
     Resource,
+    claim_of,
     make_safe,
     native,
     one_line,
@@ -94,10 +95,24 @@ class PymeasureBackend:
         self._attributes = {item.name: item.attribute or item.name for item in settings.quantities}
         self._instrument: Any = None
         self._idn = ""
+        self._claim = claim_of(settings)
         self._guard = Guard(settings.name, PYMEASURE.title, self._recover)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Names of its quantities."""
+        return frozenset(self._quantities)
+
     def connect(self) -> Connected:
-        """Make the PyMeasure instrument, look its properties up and ask who it is."""
+        """Make the PyMeasure instrument, look its properties up and ask who it is; from here on it is nobody else's."""
+        self._claim.take()
+        try:
+            return self._connected()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connected(self) -> Connected:
         settings = self._settings
         self._resource.check()
         with warnings_logged(settings.name), translated(settings.name, "open", "PyMeasure"):
@@ -107,18 +122,14 @@ class PymeasureBackend:
                 raise CannotOpen(
                     f"{self._kind.__name__} cannot be made at {settings.address}: {one_line(error)}"
                 ) from error
-        try:
-            steps = [step.removesuffix("()") if isinstance(step, str) else step[0] for step in settings.safe]
-            paths = dict.fromkeys([*self._attributes.values(), *steps])
-            problems = [problem for path in paths if (problem := self._missing(path))]
-            if problems:
-                raise Problems(f"instrument {settings.name}", problems)
-            self._guard.fresh()
-            identity = self._identity()
-            self._empty_errors("before it was opened")
-        except BaseException:
-            self.close()
-            raise
+        steps = [step.removesuffix("()") if isinstance(step, str) else step[0] for step in settings.safe]
+        paths = dict.fromkeys([*self._attributes.values(), *steps])
+        problems = [problem for path in paths if (problem := self._missing(path))]
+        if problems:
+            raise Problems(f"instrument {settings.name}", problems)
+        self._guard.fresh()
+        identity = self._identity()
+        self._empty_errors("before it was opened")
         identity = replace(identity, simulated=self._resource.simulated)
         return Connected(identity, tuple(self._quantities.values()), read_back(settings))
 
@@ -140,13 +151,14 @@ class PymeasureBackend:
     def close(self) -> None:
         """Close the adapter; PyMeasure's ``shutdown`` is a step of the safe state where the bench file says so."""
         instrument, self._instrument = self._instrument, None
-        if instrument is None:
-            return
         try:
-            with translated(self._settings.name, "close", "PyMeasure"):
-                instrument.adapter.close()
+            if instrument is not None:
+                with translated(self._settings.name, "close", "PyMeasure"):
+                    instrument.adapter.close()
         except LinkError as error:
             _log.info("closing a connection that was lost: %s", error)
+        finally:
+            self._claim.let_go()
 
     @property
     def _scpi(self) -> bool:

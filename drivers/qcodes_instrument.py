@@ -23,6 +23,7 @@ from drivers.foreign import (
     READ_BACK,
     Guard,
     Package,
+    claim_of,
     make_safe,
     native,
     one_line,
@@ -83,13 +84,22 @@ class QcodesBackend:
         self._settings = settings
         self._instrument: Any = None
         self._idn: dict[str, str | None] = {}
+        self._claim = claim_of(settings)
         self._parameters: dict[str, Any] = {}
         self._quantities: dict[str, Quantity] = {}
         self._safe_parameters: dict[str, Any] = {}
         self._guard = Guard(settings.name, QCODES.title, self._recover)
 
     def connect(self) -> Connected:
-        """Make the QCoDeS instrument, look its parameters up and ask who it is."""
+        """Make the QCoDeS instrument, look its parameters up and ask who it is; from here on it is nobody else's."""
+        self._claim.take()
+        try:
+            return self._connected()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connected(self) -> Connected:
         settings = self._settings
         place, simulated = self._place()
         options = {name: value for name, value in settings.options.items() if name != READ_BACK}
@@ -106,13 +116,9 @@ class QcodesBackend:
                     f"{self._kind.__name__} cannot be made at {settings.address}: {one_line(error)}"
                 ) from error
         _log.info("%s: %s", settings.name, said.getvalue().strip())
-        try:
-            self._guard.fresh()
-            self._look_up()
-            identity = self._identity()
-        except BaseException:
-            self.close()
-            raise
+        self._guard.fresh()
+        self._look_up()
+        identity = self._identity()
         identity = replace(identity, simulated=simulated)
         return Connected(identity, tuple(self._quantities.values()), read_back(settings))
 
@@ -133,13 +139,14 @@ class QcodesBackend:
     def close(self) -> None:
         """Close the instrument, and free its name among QCoDeS' instruments."""
         instrument, self._instrument = self._instrument, None
-        if instrument is None:
-            return
         try:
-            with translated(self._settings.name, "close", QCODES.title):
-                instrument.close()
+            if instrument is not None:
+                with translated(self._settings.name, "close", QCODES.title):
+                    instrument.close()
         except LinkError as error:
             _log.info("closing a connection that was lost: %s", error)
+        finally:
+            self._claim.let_go()
 
     def _own_name(self) -> str:
         """QCoDeS takes names that Python could take, each once in a process."""

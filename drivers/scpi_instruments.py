@@ -31,4 +31,4 @@ METER: Final = Declaration(
     safe=(),
     simulator=("meter.yaml", "ASRL7::INSTR"),
 )
-"""A multimeter that only measures. An overload is an error, not a value."""
+"""A multimeter that only measures. An overload is infinite."""

@@ -7,15 +7,18 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from data.errors import BadInput, LabctlError
+
+if TYPE_CHECKING:
+    from labctl.bench import BenchConfig
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -124,23 +127,50 @@ def _bench(bench: Path | None) -> Iterator[Check]:
         yield Check(
             "board", "warn", f"there is no {port}", "plug it in and switch it on; `labctl discover` looks for it"
         )
-    yield from _instruments(config.instruments)
+    known: dict[str, frozenset[str] | None] = {}
+    yield from _instruments(config, known)
+    yield from _interlocks(config, known)
 
 
-def _instruments(configured: object) -> Iterator[Check]:
-    """Settings are tried on their drivers; nothing is connected."""
+def _instruments(config: BenchConfig, known: dict[str, frozenset[str] | None]) -> Iterator[Check]:
+    """Settings are tried on their drivers; nothing is connected.
+
+    ``known`` gets the quantities of each, None where only the instrument itself knows them.
+    """
+    from drivers.backend import KnowsQuantities
     from drivers.registry import find_driver
-    from labctl.instruments import InstrumentConfig
 
-    assert isinstance(configured, dict)
-    for name, config in configured.items():
-        assert isinstance(config, InstrumentConfig)
+    for name, item in config.instruments.items():
+        known[name] = None
         try:
-            find_driver(config.driver).backend(config.settings(name))
+            backend = find_driver(item.driver).backend(item.settings(name))
         except LabctlError as error:
             yield Check(f"instrument {name}", "fail", str(error), "mend its table in the bench file")
+            continue
+        if isinstance(backend, KnowsQuantities):
+            known[name] = backend.known
+        yield Check(f"instrument {name}", "ok", f"{item.driver} at {item.address}, not connected")
+
+
+def _interlocks(config: BenchConfig, known: Mapping[str, frozenset[str] | None]) -> Iterator[Check]:
+    """Interlocks are held against what their instruments have; a run would refuse to start on a wrong name."""
+    from drivers.board import PARAMETERS
+    from labctl.rig import BOARD
+
+    everything = {**known, BOARD: frozenset(parameter.name for parameter in PARAMETERS)}
+    for name, item in config.interlocks.items():
+        owner, _, quantity = item.quantity.partition(".")
+        names = everything.get(owner)
+        title, advice = f"interlock {name}", "mend its table in the bench file"
+        if owner not in everything:
+            yield Check(title, "fail", f"there is no instrument {owner}; there are {', '.join(everything)}", advice)
+        elif names is None:
+            yield Check(title, "ok", f"{item.quantity}; what {owner} has is known once it is connected")
+        elif quantity not in names:
+            found = f"{owner} has no quantity {quantity}; it has {', '.join(sorted(names))}"
+            yield Check(title, "fail", found, advice)
         else:
-            yield Check(f"instrument {name}", "ok", f"{config.driver} at {config.address}, not connected")
+            yield Check(title, "ok", f"{item.quantity} is watched")
 
 
 def _runs(bench: Path | None) -> Iterator[Check]:

@@ -12,6 +12,7 @@ from calibration.calibrate import calibrate as fit
 from calibration.plans import Budget, standard_plans
 from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput, Cancelled
+from data.instrument import Reading, in_words
 from data.metadata import RunMetadata, new_run_id
 from data.runfile import read_metadata
 from data.sweep import SweepPlan
@@ -254,9 +255,17 @@ def bench_snapshot(bench: Bench) -> dict[str, object]:
     """The board and every instrument, as plain values; what cannot be read says why."""
     return {
         "bench": bench.config.name,
-        "board": [asdict(item) for item in bench.board.snapshot()],
-        "instruments": [asdict(item) for item in bench.instruments.snapshot()],
+        "board": [_told(item) for item in bench.board.snapshot()],
+        "instruments": [
+            {**asdict(item), "readings": [_told(reading) for reading in item.readings]}
+            for item in bench.instruments.snapshot()
+        ],
     }
+
+
+def _told(reading: Reading) -> dict[str, object]:
+    """A reading as JSON has it, which knows no infinite numbers."""
+    return {**asdict(reading), "value": in_words(reading.value)}
 
 
 def _outline(plan: SweepPlan) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.console import emit, progress, say, table
+from labctl.cli.console import emit, kept_file_said, progress, say, table
 from labctl.cli.options import AsJson, BenchFile, Budget, Seed
 
 
@@ -114,7 +114,7 @@ def sweep(
         plans = measuring.plans_for(geometry, config.schedule.value(), kinds, budget=budget, seed=seed)
         files: list[Path | None] = [None] * len(plans)
     else:
-        with open_bench(config) as opened:
+        with open_bench(config) as opened, kept_file_said(opened):
             identity = opened.board.identity
             plans = measuring.plans(opened, kinds=kinds, budget=budget, seed=seed)
             with progress("sweep") as listener:

@@ -8,11 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
+from data.errors import Cancelled
 from labctl.plain import plain
 from labctl.progress import Listener
+
+if TYPE_CHECKING:
+    from labctl.bench import Bench
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -48,7 +53,9 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> None:
         shown.add_column(name, justify="right" if index and figures else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    # Square brackets are names of extras and tables of the bench file here, and no styles.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    console = Console(width=width, markup=False, emoji=False)
     console.print(shown)
 
 
@@ -81,6 +88,18 @@ def _lines(title: str) -> Listener:
             note(f"[{100 * fraction:3.0f} %] {title}: {message}")
 
     return listener
+
+
+@contextmanager
+def kept_file_said(bench: Bench) -> Iterator[None]:
+    """Where a run was ended by Ctrl-C, say which file holds what was measured."""
+    try:
+        yield
+    except (KeyboardInterrupt, Cancelled):
+        outcome = bench.engine.status().outcome
+        if outcome is not None and outcome.path is not None and outcome.status != "complete":
+            note(f"labctl: what was measured is in {outcome.path}")
+        raise
 
 
 def set_up_logging(verbose: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import BadInput, LabctlError
+from data.errors import BadInput, LabctlError, Problems
 from labctl.cli.console import emit, note, say, table
 from labctl.cli.options import AsJson, BenchFile
 from labctl.plain import plain
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from data.instrument import Quantity, Reading, Value
+    from drivers.opened import OpenInstrument
     from labctl.instruments import Instruments
 
 instruments = typer.Typer(help="Supplies, meters, chambers: the instruments around the board.", rich_markup_mode=None)
+
+FAMILIES = {
+    "pymeasure": ("PyMeasure's", "keithley.Keithley2000"),
+    "qcodes": ("QCoDeS'", "stanford_research.SR830"),
+}
+"""Packages of drivers that `driver = "PACKAGE:MODULE.CLASS"` names: title and an example."""
 
 Places = Annotated[
     list[str] | None, typer.Argument(help="NAME or NAME.QUANTITY; without any, every instrument of the bench file.")
@@ -53,12 +60,12 @@ def list_drivers(as_json: AsJson = False) -> None:
 
     from drivers.registry import driver_names
 
-    families = {"pymeasure:CLASS": "pymeasure", "qcodes:CLASS": "qcodes"}
-    absent = {name: f"not installed; type `pip install labctl[{package}]`" for name, package in families.items()}
     found = [{"driver": name, "installed": True, "note": ""} for name in driver_names()]
-    for name, package in families.items():
+    for package, (title, example) in FAMILIES.items():
         there = find_spec(package) is not None
-        found.append({"driver": name, "installed": there, "note": "" if there else absent[name]})
+        absent = "" if there else f'; not installed, type `pip install "labctl[{package}]"`'
+        note = f'any class of {title}, e.g. driver = "{package}:{example}"{absent}'
+        found.append({"driver": f"{package}:MODULE.CLASS", "installed": there, "note": note})
     if as_json:
         emit({"drivers": found})
         return
@@ -105,7 +112,7 @@ def read(places: Places = None, bench: BenchFile = None, as_json: AsJson = False
         emit({"readings": [{"instrument": name, **_fields(reading)} for name, reading in found]})
     else:
         table("Readings", ["quantity", "value", ""], [_row(name, reading) for name, reading in found])
-    failed = [f"{name}.{reading.name}" for name, reading in found if reading.error]
+    failed = [_place(name, reading) for name, reading in found if reading.error]
     if failed:
         raise LabctlError(f"{len(failed)} of {len(found)} quantities could not be read: {', '.join(failed)}")
 
@@ -121,7 +128,7 @@ def set_quantities(
     All limits are checked before anything is sent. `labctl instruments safe` ends it.
     """
     with _opened(bench) as opened:
-        wanted = [_assignment(opened, text) for text in assignments]
+        wanted = _assignments(opened, assignments)
         try:
             for name, quantity, value in wanted:
                 opened[name].set(quantity, value)
@@ -228,23 +235,65 @@ def _quantity(quantity: Quantity) -> dict[str, object]:
 
 
 def _readings(opened: Instruments, places: list[str]) -> Iterator[tuple[str, Reading]]:
+    """What can be read of these places, and why the rest cannot; wrong names are said before anything is read."""
     from data.instrument import Reading
 
+    unreached: dict[str, str] = {}
+    problems = [problem for place in places if (problem := _misnamed(opened, place, unreached))]
+    if problems:
+        raise Problems("the command", list(dict.fromkeys(problems)))
     for place in places:
         name, _, quantity = place.partition(".")
-        instrument = opened.find(name)
-        if not quantity:
-            for reading in instrument.snapshot():
+        if name in unreached:
+            yield name, Reading(quantity, None, "", 0.0, unreached[name])
+        elif not quantity:
+            for reading in opened[name].snapshot():
                 yield name, reading
-            continue
-        try:
-            value = instrument.get(quantity)
-        except BadInput:
-            raise
-        except LabctlError as error:
-            yield name, Reading(quantity, None, instrument.quantities[quantity].unit, 0.0, str(error))
         else:
-            yield name, Reading(quantity, value, instrument.quantities[quantity].unit, 0.0)
+            yield name, _reading(opened[name], quantity)
+
+
+def _misnamed(opened: Instruments, place: str, unreached: dict[str, str]) -> str:
+    """Why there is no such place; an instrument that cannot be connected goes to ``unreached`` with the reason."""
+    name, _, quantity = place.partition(".")
+    if name in unreached:
+        return ""
+    if name in opened:
+        try:
+            instrument = opened[name]
+        except LabctlError as error:
+            unreached[name] = str(error)
+            return ""
+    try:
+        instrument = opened.find(name)
+        if quantity:
+            instrument.quantity(quantity)
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _reading(instrument: OpenInstrument, quantity: str) -> Reading:
+    from data.instrument import Reading
+
+    unit = instrument.quantity(quantity).unit
+    try:
+        return Reading(quantity, instrument.get(quantity), unit, 0.0)
+    except LabctlError as error:
+        return Reading(quantity, None, unit, 0.0, str(error))
+
+
+def _assignments(opened: Instruments, texts: list[str]) -> list[tuple[str, str, Value]]:
+    found: list[tuple[str, str, Value]] = []
+    problems: list[str] = []
+    for text in texts:
+        try:
+            found.append(_assignment(opened, text))
+        except BadInput as error:
+            problems.append(str(error))
+    if problems:
+        raise Problems("the command", list(dict.fromkeys(problems)))
+    return found
 
 
 def _assignment(opened: Instruments, text: str) -> tuple[str, str, Value]:
@@ -275,7 +324,9 @@ def _value(quantity: Quantity, text: str) -> Value:
 
 
 def _fields(reading: Reading) -> dict[str, object]:
-    return {"quantity": reading.name, "value": reading.value, "unit": reading.unit, "error": reading.error}
+    from data.instrument import in_words
+
+    return {"quantity": reading.name, "value": in_words(reading.value), "unit": reading.unit, "error": reading.error}
 
 
 def _rows(found: list[tuple[str, Reading]]) -> list[list[str]]:
@@ -284,10 +335,17 @@ def _rows(found: list[tuple[str, Reading]]) -> list[list[str]]:
 
 def _row(name: str, reading: Reading) -> list[str]:
     shown = "?" if reading.error else _shown(reading.value)
-    return [f"{name}.{reading.name}", shown, reading.error or reading.unit]
+    return [_place(name, reading), shown, reading.error or reading.unit]
 
 
-def _shown(value: object) -> str:
+def _place(name: str, reading: Reading) -> str:
+    return f"{name}.{reading.name}" if reading.name else name
+
+
+def _shown(value: Value | None) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    from data.instrument import in_words
+
+    told = in_words(value)
+    return f"{told:g}" if isinstance(told, float) else str(told)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from labctl.cli.console import emit, progress, say, table
+from labctl.cli.console import emit, kept_file_said, progress, say, table
 from labctl.cli.options import AsJson, BenchFile, CalibrationId, Seed, Size, Speech
 from labctl.progress import part
 
@@ -42,7 +42,7 @@ def calibrate(
             files = [find(run, bench) for run in runs]
             record = measuring.calibrate(runs=files, folder=config.runs, budget=budget, seed=seed, listener=listener)
         else:
-            with open_bench(config) as opened:
+            with open_bench(config) as opened, kept_file_said(opened):
                 record = measuring.calibrate(opened, budget=budget, seed=seed, listener=listener)
     if as_json:
         emit(measuring.calibration_summary(record))
@@ -77,15 +77,12 @@ def train(
         record = calibration_for(calibration, opened) if opened else calibration_record(calibration, config.runs)
         usable_columns(record)
         utterances = prepare_speech(speech, size=size, listener=part(listener, 0.0, 0.2))
+        heard, board = part(listener, 0.2, 1.0), None
+        if opened:
+            board = resources.enter_context(opened.lend("train networks", total=100 * len(wanted), kind="training"))
+            heard = board.heard_by(heard)
         trained = train_arms(
-            wanted,
-            utterances,
-            record,
-            folder=config.runs,
-            board=opened.lasting_board() if opened else None,
-            seed=seed,
-            epochs=epochs,
-            listener=part(listener, 0.2, 1.0),
+            wanted, utterances, record, folder=config.runs, board=board, seed=seed, epochs=epochs, listener=heard
         )
     found = [
         {"arm": item.arm, "validation_accuracy": item.trained.validation_accuracy, "file": item.path}
@@ -116,7 +113,7 @@ def compare(
     from labctl.learning import prepare_test
 
     config = read_config(bench)
-    with progress("compare") as listener, open_bench(config) as opened:
+    with progress("compare") as listener, open_bench(config) as opened, kept_file_said(opened):
         record = calibration_for(calibration, opened)
         test = prepare_test(speech, size=size, listener=part(listener, 0.0, 0.2))
         step = 0.8 / len(networks)

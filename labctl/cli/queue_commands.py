@@ -13,7 +13,7 @@ from labctl.cli.options import AsJson, BenchFile, Budget, Seed
 
 if TYPE_CHECKING:
     from labctl.bench import BenchConfig
-    from labctl.queue import Entry, Job, RunQueue
+    from labctl.queue import Entry, Job, QueueResult, RunQueue
 
 queue = typer.Typer(help="Runs that wait for the bench, kept on disk.", rich_markup_mode=None)
 
@@ -157,6 +157,8 @@ def run(bench: BenchFile = None, as_json: AsJson = False) -> None:
     else:
         for entry in result.entries:
             say(f"{entry.number} {entry.state}: {entry.job.title}" + (f" ({entry.message})" if entry.message else ""))
+        if not result.failed:
+            say(_what_waits(result))
     if result.failed:
         waiting = f"; {result.waiting} entries still wait" if result.waiting else ""
         raise LabctlError(f"{len(result.failed)} of {len(result.entries)} entries failed{waiting}")
@@ -176,6 +178,13 @@ def stop(
         emit({"runner": opened.runner(), "stops": when})
     else:
         say("It stops at the next checkpoint." if now else "It stops after this entry.")
+
+
+def _what_waits(result: QueueResult) -> str:
+    if result.waiting:
+        count = "1 entry still waits" if result.waiting == 1 else f"{result.waiting} entries still wait"
+        return f"Stopped: {count}; `labctl queue run` goes on."
+    return "Nothing waits any more." if result.entries else "Nothing waits; `labctl queue add PLAN.toml` adds a scan."
 
 
 def _queue(bench: Path | None) -> tuple[BenchConfig, RunQueue]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.console import EXIT_BAD_INPUT, emit, note, progress, say, table
+from labctl.cli.console import EXIT_BAD_INPUT, emit, kept_file_said, note, progress, say, table
 from labctl.cli.options import AsJson, BenchFile
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def scan(
     from labctl.scanning.estimate import estimate
 
     wanted = read_scan_plan(plan)
-    with open_bench(bench) as opened:
+    with open_bench(bench) as opened, kept_file_said(opened):
         if not dry_run:
             with progress("scan") as listener:
                 path = measure(opened, wanted, listener=listener, say=lambda text: note(f"labctl: {text}"))
@@ -86,7 +86,7 @@ def show(plan: ScanPlan, cost: Estimate) -> None:
         [name, f"{values[0]} .. {values[-1]}", "chosen" if plan.adaptive else str(len(values)), f"{settle:g}"]
         for (name, values), settle in zip(plan.values.items(), plan.settle_s.values(), strict=True)
     ]
-    table(plan.title or plan.kind, ["sets", "from .. to", "values", "settles (s)"], rows)
+    table(plan.name, ["sets", "from .. to", "values", "settles (s)"], rows)
     most = "at most " if plan.adaptive else ""
     say(f"{most}{cost.settings} settings, about {duration(cost.seconds)} and {cost.bytes / 1e6:.3g} MB")
     measured = [*plan.read, *([f"sweep {plan.sweep.kind} of the board"] if plan.sweep else [])]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from data.axes import number
 from data.errors import LabctlError
-from data.instrument import Instrument, Value
+from data.instrument import Instrument, Value, in_words
 from labctl.engine.work import Call
 from labctl.interlock import Interlock
 
@@ -63,10 +63,15 @@ class Guard:
         elif lock.trips(value, self.tripped):
             unit = self._quantity.unit
             band = f"{lock.low:g}..{lock.high:g} {unit}".rstrip()
-            self.reason = f"interlock {lock.name}: {lock.quantity} is {value:g} {unit}".rstrip() + f", not in {band}"
+            self.reason = f"interlock {lock.name}: {lock.quantity} is {_shown(value, unit)}" + f", not in {band}"
         else:
             self.reason = ""
         return self.reason
+
+
+def _shown(value: float, unit: str) -> str:
+    told = in_words(value)
+    return f"{value:g} {unit}".rstrip() if told is value else str(told)
 
 
 class Watch:

@@ -29,7 +29,7 @@ class ScanJob:
     @property
     def title(self) -> str:
         """For lists."""
-        return f"scan {self.plan.title or self.plan.kind}, {self.plan.count} settings"
+        return f"{self.plan.name}, {self.plan.count} settings"
 
     def run(self, bench: Bench, listener: Listener, say: Say, stop: Stop) -> tuple[Path, ...]:
         """Do it on a bench; returns the run files."""

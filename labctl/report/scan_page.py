@@ -31,7 +31,7 @@ def page(path: Path) -> Page:
     names = variable_names(scan.plan)
     most = "at most " if scan.plan.adaptive else ""
     lead = f"{scan.measured} settings measured of {most}{scan.plan.count}."
-    result = Page(f"Scan: {scan.plan.title or scan.plan.kind}", lead, run.metadata.simulated)
+    result = Page(f"Scan: {scan.plan.title or ', '.join(scan.plan.targets)}", lead, run.metadata.simulated)
     result.facts(facts(run.metadata))
     result.heading("Settings")
     rows = [_extent(run.variables[names[target]], scan.measured) for target in scan.plan.targets]

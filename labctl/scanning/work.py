@@ -69,8 +69,8 @@ class ScanWork:
 
     @property
     def title(self) -> str:
-        """The plan's title, or its kind."""
-        return f"scan {self._plan.title or self._plan.kind}"
+        """What the plan is called, or what it sets."""
+        return self._plan.name
 
     @property
     def about(self) -> About:

@@ -140,7 +140,7 @@ CASES: dict[str, Case] = {
     "scpi-supply": Case(
         plain(SUPPLY), {"voltage": 1.8, "current_limit": 0.15, "output": True}, {"output": False, "voltage": 0.0}
     ),
-    "scpi-meter": Case(plain(InstrumentSettings("meter", "scpi-meter", timeout_s=1)), unreadable=("resistance",)),
+    "scpi-meter": Case(plain(InstrumentSettings("meter", "scpi-meter", timeout_s=1))),
     "espec-chamber": Case(plain(CHAMBER), {"setting": 55.0, "mode": "CONSTANT"}, {"mode": "STANDBY"}),
     "custom": Case(plain(CUSTOM), {"attenuation": 20.0}, {"attenuation": 60.0}),
     "lucidac": Case(

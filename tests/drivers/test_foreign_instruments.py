@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pyvisa
@@ -16,6 +19,8 @@ from data.errors import BadInput, LabctlError, Problems
 from drivers.backend import InstrumentSettings, QuantitySettings
 from drivers.errors import Disconnected, LinkTimeout, ProtocolError, Refused
 from drivers.foreign import native, one_line, resource_of, scalar, translated
+from drivers.link import open_link
+from drivers.lock import InUse
 from drivers.opened import OpenInstrument
 from drivers.registry import connect, find_driver
 
@@ -198,6 +203,59 @@ def test_a_late_answer_to_pymeasure_never_answers_the_next_question() -> None:
             with pytest.raises(LinkTimeout):
                 meter.get("one")
             assert [meter.get(name) for name in ("two", "one", "two")] == [2, 1, 2]
+
+
+HOLD = """
+import sys
+from drivers.backend import InstrumentSettings, QuantitySettings
+from drivers.registry import connect
+driver, address = sys.argv[1:]
+with connect(InstrumentSettings("other", driver, address, timeout_s=2, quantities=(QuantitySettings("two"),))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_process(driver: str, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that has the instrument."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    command, environment = [sys.executable, "-c", HOLD, driver, address], {**os.environ, "PYTHONPATH": path}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("package", ["pymeasure", "qcodes"])
+def test_the_second_process_is_told_who_has_the_instrument(package: str) -> None:
+    pytest.importorskip(package)
+    home = {"pymeasure": LateMeter.__module__, "qcodes": f"{__package__}.qcodes_classes"}[package]
+    driver = f"{package}:{home}.LateMeter"
+    with tcp_server(late([])) as place:
+        address = f"tcp://{place}"
+        settings = InstrumentSettings("mine", driver, address, timeout_s=2, quantities=(Q("two"),))
+        with other_process(driver, address) as other:
+            with pytest.raises(InUse) as caught, connect(settings):
+                pass
+            assert f"(pid {other.pid}, since 20" in str(caught.value)
+        with connect(settings) as mine:
+            assert mine.get("two") == 2
+            with pytest.raises(InUse, match="this program itself"):
+                open_link(address)
+        open_link(address).close()
+
+
+def test_an_instrument_that_could_not_be_made_is_nobodys() -> None:
+    with tcp_server(late([])) as place:
+        driver = f"pymeasure:{LateMeter.__module__}.{LateMeter.__qualname__}"
+        wrong = InstrumentSettings("mine", driver, f"tcp://{place}", quantities=(Q("three"),))
+        with pytest.raises(BadInput, match="has no three"):
+            connect(wrong)
+        open_link(place).close()
 
 
 TIMEOUT = pyvisa.VisaIOError(pyvisa.constants.StatusCode.error_timeout)

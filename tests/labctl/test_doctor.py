@@ -63,6 +63,30 @@ def test_instruments_of_the_bench_file_are_tried_on_their_drivers(tmp_path: Path
     assert named("board", bench).status == "warn"
 
 
+def test_interlocks_are_held_against_what_their_instruments_have(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        '[instruments.meter]\ndriver = "scpi-meter"\n[instruments.dac]\ndriver = "lucidac"\n'
+        + "".join(
+            f'[interlocks.{name}]\nquantity = "{quantity}"\nhigh = 5\n'
+            for name, quantity in {
+                "good": "meter.voltage",
+                "hot": "board.temperature",
+                "typo": "meter.voltag",
+                "nobody": "oven.temperature",
+                "cold": "board.temp",
+                "later": "dac.coefficient_0",
+            }.items()
+        )
+    )
+    found = {check.name: check for check in examine(bench)}
+    said = {name: found[f"interlock {name}"] for name in ("good", "hot", "typo", "nobody", "cold", "later")}
+    assert [check.status for check in said.values()] == ["ok", "ok", "fail", "fail", "fail", "ok"]
+    assert said["typo"].found == "meter has no quantity voltag; it has current, resistance, voltage"
+    assert "there is no instrument oven; there are meter, dac, board" in said["nobody"].found
+    assert "once it is connected" in said["later"].found
+
+
 @pytest.mark.parametrize(("free", "status"), [(10, "ok"), (2, "warn"), (0.1, "fail")])
 def test_disk(free: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, int(free * 2**30)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import textwrap
@@ -13,9 +14,12 @@ import pytest
 from data.errors import BadInput, Problems
 from data.instrument import Instrument
 from data.runfile import read_metadata
+from drivers.pymeasure_instrument import PYMEASURE
+from drivers.qcodes_instrument import QCODES
 from drivers.registry import find_driver
 from labctl.bench import BenchConfig, open_bench, read_config
 from labctl.cli import run
+from labctl.cli.instrument_commands import FAMILIES
 from labctl.instruments import Instruments
 from labctl.measuring import plans, sweep
 from tests.drivers.benches import simulations
@@ -94,7 +98,7 @@ def test_an_instrument_that_is_not_there_is_in_the_snapshot(tmp_path: Path) -> N
     assert "nothing listens there" in gone.error
     assert (gone.identity, gone.readings) == ("", ())
     assert [reading.name for reading in meter.readings] == ["voltage", "current", "resistance"]
-    assert "overload" in meter.readings[2].error
+    assert meter.readings[2].value == float("inf")
 
 
 def test_every_run_records_every_instrument(tmp_path: Path) -> None:
@@ -115,7 +119,7 @@ def test_every_run_records_every_instrument(tmp_path: Path) -> None:
     assert meter["instrument"] == "meter"
     assert 1.7 < meter["readings"][0]["value"] < 1.9
     assert meter["readings"][0]["unit"] == "V"
-    assert meter["readings"][2]["value"] is None
+    assert meter["readings"][2]["value"] == "overload"
     assert "nothing listens there" in gone["error"]
 
 
@@ -204,10 +208,46 @@ def test_what_may_not_be_set_stops_everything_before_it(
     assert found[0]["value"] == 0.0
 
 
-def test_read_says_what_could_not_be_read(capsys: pytest.CaptureFixture[str]) -> None:
-    out, err = command(capsys, "read", "meter", code=1)
-    assert "meter.resistance" in out
-    assert "1 of 3 quantities could not be read: meter.resistance" in err
+def test_an_overload_is_a_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = command(capsys, "read", "meter")
+    assert re.search(r"meter\.resistance +overload", out)
+    found = json.loads(command(capsys, "read", "meter.resistance", "--json")[0])["readings"]
+    assert found == [{"instrument": "meter", "quantity": "resistance", "value": "overload", "unit": "ohm", "error": ""}]
+
+
+def test_one_broken_instrument_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = bench_file(
+        tmp_path,
+        """
+        [instruments.gone]
+        driver = "scpi-meter"
+        address = "tcp://127.0.0.1:1"
+        [instruments.meter]
+        driver = "scpi-meter"
+        """,
+    )
+    assert run(["instruments", "read", "--bench", str(bench)]) == 1
+    said = capsys.readouterr()
+    assert "meter.voltage" in said.out
+    assert "nothing listens there" in said.out
+    assert said.err.endswith("1 of 4 quantities could not be read: gone\n")
+    assert run(["instruments", "read", "gone.voltage", "meter.voltage", "--json", "--bench", str(bench)]) == 1
+    found = json.loads(capsys.readouterr().out)["readings"]
+    assert [(item["quantity"], item["value"] is None) for item in found] == [("voltage", True), ("voltage", False)]
+
+
+def test_every_wrong_argument_is_named_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _, err = command(capsys, "read", "suply", "meter.volts", "meter.voltage", code=2)
+    assert "the command has 2 problems" in err
+    assert "no instrument 'suply'" in err
+    assert "no quantity 'volts'" in err
+    _, err = command(capsys, "set", "supply.voltage=9", "suply.voltage=1", "supply.voltage=1.5", "nonsense", code=2)
+    assert "the command has 3 problems" in err
+    for part in ("outside 0..2 V", "no instrument 'suply'", "'nonsense' is no assignment"):
+        assert part in err
+    assert len(err.splitlines()) == 1
+    found = json.loads(command(capsys, "read", "supply.voltage", "--json")[0])["readings"]
+    assert found[0]["value"] == 0.0
 
 
 def test_watch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,4 +263,17 @@ def test_watch(capsys: pytest.CaptureFixture[str]) -> None:
 def test_drivers(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["instruments", "drivers", "--json"]) == 0
     names = [item["driver"] for item in json.loads(capsys.readouterr().out)["drivers"]]
-    assert {"scpi-supply", "lucidac", "custom", "pymeasure:CLASS", "qcodes:CLASS"} <= set(names)
+    assert {"scpi-supply", "lucidac", "custom", "pymeasure:MODULE.CLASS", "qcodes:MODULE.CLASS"} <= set(names)
+
+
+def test_drivers_of_packages_are_shown_as_they_are_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package, (_, path) in FAMILIES.items():
+        if importlib.util.find_spec(package):
+            assert {"pymeasure": PYMEASURE, "qcodes": QCODES}[package].find(path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert run(["instruments", "drivers"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert 'driver = "pymeasure:keithley.Keithley2000"' in said
+    assert 'type `pip install "labctl[pymeasure]"`' in said

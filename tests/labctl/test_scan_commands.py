@@ -15,6 +15,7 @@ from data.scanfile import read_scan_plan
 from data.scanrun import read_scan
 from drivers import emulator
 from labctl.cli import run
+from labctl.queue import EntryState, RunQueue
 
 PLAN = """
 title = "spacing against sends"
@@ -114,9 +115,29 @@ def test_a_queue_from_adding_to_its_end(capsys: pytest.CaptureFixture[str]) -> N
     assert len(list(Path("runs").glob("*-scan.h5"))) == 3
     assert run(["queue", "list"]) == 0
     assert "2/2" in capsys.readouterr().out
+    assert run(["queue", "run"]) == 0
+    assert capsys.readouterr().out == "Nothing waits; `labctl queue add PLAN.toml` adds a scan.\n"
     assert answer(capsys, "queue", "clear") == {"removed": 3}
     assert run(["queue", "list"]) == 0
     assert "empty" in capsys.readouterr().out
+
+
+def test_a_queue_that_is_stopped_says_what_waits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("untitled.toml").write_text(PLAN.replace("title =", "#"))
+    for plan in ("untitled.toml", "plan.toml", "plan.toml"):
+        answer(capsys, "queue", "add", plan)
+
+    def stop_now(self: RunQueue) -> str:
+        return "now" if self.find(1).state is not EntryState.WAITING else ""
+
+    monkeypatch.setattr(RunQueue, "halted", stop_now)
+    capsys.readouterr()
+    assert run(["queue", "run"]) == 0
+    said = capsys.readouterr()
+    assert "entry 1: scan of schedule.spacing_ns, schedule.sends, 8 settings" in said.err
+    assert said.out.splitlines()[-1] == "Stopped: 2 entries still wait; `labctl queue run` goes on."
 
 
 @pytest.mark.parametrize(
@@ -153,8 +174,11 @@ def test_ctrl_c_or_a_closed_terminal_stops_a_scan_and_keeps_its_settings(tmp_pat
             assert process.wait(timeout=30) == 130
         finally:
             process.kill()
-    assert said == ["labctl: stopped; what was finished has been kept"]
     (path,) = Path("runs").glob("*.h5")
+    assert said == [
+        f"labctl: what was measured is in {path}",
+        "labctl: stopped; what was finished has been kept",
+    ]
     assert read_metadata(path).status == "stopped"
     assert read_scan(path).measured >= 1
 
