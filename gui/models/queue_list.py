@@ -72,7 +72,7 @@ class QueueModel:
         """How far an entry is, from 0 to 1; None for one that has not begun."""
         if row.state == "running" and self.queue.here and self.fraction is not None:
             return self.fraction
-        if row.state == "waiting" and not row.rounds_done:
+        if row.state != "running" and not row.rounds_done:
             return None
         return row.rounds_done / row.rounds
 

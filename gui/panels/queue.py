@@ -114,7 +114,9 @@ class QueuePanel(QWidget):
         self._listen()
         self.recolour(theme)
         self._show(self._table.queue)
-        self.refresh()
+        self.setFocusProxy(self._view)
+        if desk.bench.runs:
+            self.refresh()
 
     def widget(self) -> QWidget:
         """The panel itself."""
@@ -127,7 +129,9 @@ class QueuePanel(QWidget):
         self._question.recolour(theme)
         self._table.recolour(theme)
         for name, button in self._buttons.items():
-            button.setIcon(qtawesome.icon(_ICONS[name], color=theme.text, color_disabled=theme.line))
+            icon = qtawesome.icon(_ICONS[name], color=theme.text, color_disabled=theme.line)
+            # A button takes its icon from its action whenever that changes.
+            self._does[name].setIcon(icon) if name in self._does else button.setIcon(icon)
 
     def refresh(self) -> None:
         """Look at the queue; a second look is taken only after the first has come."""

@@ -105,3 +105,50 @@ class Verified:
     file: str
     light: Light
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format that runs can be exported to.
+
+    Attributes:
+        name: of the format.
+        suffix: ending of its files, with the dot.
+        description: one line.
+    """
+
+    name: str
+    suffix: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormats:
+    """The formats there are.
+
+    Attributes:
+        formats: those that can be used.
+        broken: plug-ins that were found and cannot be used, a sentence each.
+    """
+
+    formats: tuple[ExportFormat, ...]
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPiece:
+    """A file that an export would write, as a table of its first lines.
+
+    Attributes:
+        file: its name.
+        title: what it holds and how much.
+        header: names of the columns.
+        units: of the columns, empty where they have none.
+        lines: the first lines.
+    """
+
+    file: str
+    title: str
+    header: tuple[str, ...]
+    units: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
