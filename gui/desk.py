@@ -59,6 +59,8 @@ class Desk(QObject):
     """A :class:`labctl.service.messages.RunData` that should be drawn over what is shown, or no longer."""
     plan_offered = pyqtSignal(str)
     """A scan plan as JSON text, to be edited in the sweep builder."""
+    entry_offered = pyqtSignal(int)
+    """The number of the waiting entry of the queue whose plan was just offered: it should be saved back there."""
     panel_wanted = pyqtSignal(str)
     """The name of a panel that should come to the front."""
 

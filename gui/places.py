@@ -56,6 +56,8 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
+    Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
+    Place("runs", "Runs", "mdi6.database-outline", "bottom", "gui.panels.runs:RunsPanel", "Alt+U"),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),
     Place("script", "Script", "mdi6.language-python", "bottom", "gui.panels.script:ScriptPanel", "Alt+C"),
 )

@@ -62,7 +62,7 @@ def write(run: Run, path: Path) -> None:
                 f"variable {name} has {variable.values.nbytes / 2**30:.1f} GiB and a MATLAB 5 file holds at most 2 GiB "
                 "a variable; export to NetCDF, which MATLAB reads with ncread"
             )
-    names = unique(run.variables, matlab_name, taken=_STRUCTURES)
+    names = names_of(run)
     contents: dict[str, Any] = {names[name]: _array(variable.values) for name, variable in run.variables.items()}
     if names:
         contents["units"] = {names[name]: variable.unit for name, variable in run.variables.items()}
@@ -70,6 +70,11 @@ def write(run: Run, path: Path) -> None:
         contents["dimensions"] = {names[name]: _cells(variable.dims) for name, variable in run.variables.items()}
     contents["run"] = _structure(run, names)
     savemat(path, contents, do_compression=True, oned_as="column", long_field_names=True)
+
+
+def names_of(run: Run) -> dict[str, str]:
+    """The name of each variable in MATLAB, by its name in the run."""
+    return unique(run.variables, matlab_name, taken=_STRUCTURES)
 
 
 def matlab_name(name: str) -> str:

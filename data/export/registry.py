@@ -12,9 +12,10 @@ import errno
 import importlib
 import importlib.metadata
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from data.errors import BadInput, LabctlError
 from data.runfile import Run, read_run
@@ -24,6 +25,10 @@ GROUP = "labctl.export"
 Write = Callable[[Run, Path], None]
 """Writes a run to the given path, which does not exist, and whatever else is needed beside it, under names that begin
 with its stem and a dot. The folder is empty and the writer's own until it returns."""
+
+
+Names = Callable[[Run], Mapping[str, str]]
+"""What the variables of a run are called in a format that allows fewer names, by their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +41,28 @@ class Format:
         description: one line.
         writer: the function that writes it, or where to import it from, ``module:function``; the packages it needs are
             then loaded only when it is used.
+        tables: whether it writes the tables of :mod:`data.export.tables` and not one array a variable.
+        names: for a format of arrays that renames variables: the function that says how, or where to import it from.
     """
 
     name: str
     suffix: str
     description: str
     writer: Write | str
+    tables: bool = False
+    names: Names | str = ""
 
     def write(self, run: Run, path: Path) -> None:
         """Write ``run`` to ``path`` and files beside it."""
-        writer = self.writer
-        if isinstance(writer, str):
-            module, _, function = writer.partition(":")
-            writer = getattr(importlib.import_module(module), function)
+        writer = _loaded(self.writer) if isinstance(self.writer, str) else self.writer
         writer(run, path)
+
+    def names_of(self, run: Run) -> dict[str, str]:
+        """What the variables of a run are called in this format, by the names that they have in the run."""
+        if not self.names:
+            return {name: name for name in run.variables}
+        names = _loaded(self.names) if isinstance(self.names, str) else self.names
+        return dict(names(run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +75,27 @@ class BrokenPlugin:
 
 _OWN = (
     Format("netcdf", ".nc", "NetCDF-4 (xarray, MATLAB, R), everything in one file", "data.export.netcdf:write"),
-    Format("csv", ".csv", "tables as text with a unit row, and a JSON file with the rest", "data.export.text:write"),
-    Format("parquet", ".parquet", "tables for pandas and R, units in the metadata", "data.export.parquet:write"),
-    Format("matlab", ".mat", "MATLAB 5 file, at most 2 GiB a variable", "data.export.matlab:write"),
+    Format(
+        "csv",
+        ".csv",
+        "tables as text with a unit row, and a JSON file with the rest",
+        "data.export.text:write",
+        tables=True,
+    ),
+    Format(
+        "parquet",
+        ".parquet",
+        "tables for pandas and R, units in the metadata",
+        "data.export.parquet:write",
+        tables=True,
+    ),
+    Format(
+        "matlab",
+        ".mat",
+        "MATLAB 5 file, at most 2 GiB a variable",
+        "data.export.matlab:write",
+        names="data.export.matlab:names_of",
+    ),
     Format("npz", ".npz", "NumPy arrays and the metadata as JSON text, no pickle", "data.export.numpy_archive:write"),
 )
 
@@ -101,7 +132,7 @@ def export(
         LabctlError: the writing failed.
     """
     target = Path(target)
-    chosen = _choose(target, format)
+    chosen = choose_format(target, format)
     if target.exists() and not overwrite:
         raise BadInput(f"{target} exists already; give another name or ask to overwrite it")
     loaded = run if isinstance(run, Run) else read_run(run)
@@ -134,7 +165,12 @@ def _move(folder: Path, target: Path, overwrite: bool) -> tuple[Path, ...]:
     return final
 
 
-def _choose(target: Path, name: str | None) -> Format:
+def choose_format(target: Path, name: str | None) -> Format:
+    """The format of a name, or without one by the ending of a file.
+
+    Raises:
+        BadInput: there is none; the sentence lists those there are.
+    """
     known, broken = _load()
     for item in known:
         if name == item.name or (name is None and target.suffix.lower() == item.suffix):
@@ -143,6 +179,11 @@ def _choose(target: Path, name: str | None) -> Format:
     lost = "".join(f"; the plug-in {item.name} could not be loaded: {item.why}" for item in broken)
     wrong = f"there is no export format {name!r}" if name else f"the ending of {target.name} names no export format"
     raise BadInput(f"{wrong}; there are {choice}{lost}")
+
+
+def _loaded(where: str) -> Any:
+    module, _, function = where.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def _failure(error: OSError, target: Path) -> LabctlError:

@@ -11,10 +11,18 @@ from gui.theme import Theme, figures_font
 
 def as_script(lines: list[str]) -> str:
     """The lines as a program."""
-    head = ["import labctl", ""]
-    if not any(line.startswith("bench = ") for line in lines):
+    every = [line for text in lines for line in text.splitlines()]
+    imports = sorted({line for line in every if _imports(line)})
+    does = [line for line in every if not _imports(line)]
+    head = ["import labctl", *imports, ""]
+    if not any(line.startswith("bench = ") for line in does):
         head.append("bench = labctl.open_bench()")
-    return "\n".join([*head, *lines, "bench.close()", ""])
+    return "\n".join([*head, *does, "bench.close()", ""])
+
+
+def _imports(line: str) -> bool:
+    """Whether a line belongs to the head of the program."""
+    return line.startswith("import ") or (line.startswith("from ") and " import " in line)
 
 
 class ScriptPanel(QWidget):

@@ -25,7 +25,9 @@ def light_icon(theme: Theme, light: Light, size: int = 16) -> QIcon:
     painter.scale(size / 16, size / 16)
     _draw(painter, QColor(theme.light(light)), QColor(theme.surface), light)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # a style tints what is selected, and the colour means something
+    return icon
 
 
 def _draw(painter: QPainter, colour: QColor, ground: QColor, light: Light) -> None:

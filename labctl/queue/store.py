@@ -177,6 +177,12 @@ class RunQueue:
         Being asked by that process, the file also shows other computers that it lives.
         """
         self.path.touch()
+        return self.halting()
+
+    def halting(self) -> str:
+        """As :meth:`halted`, for whoever only looks."""
+        if not self.path.exists():
+            return ""
         with self._open() as database:
             found = database.execute("SELECT halt FROM runner").fetchone()
         return str(found[0]) if found else ""

@@ -36,12 +36,17 @@ def estimate(plan: ScanPlan, sweep: SweepPlan | None) -> Estimate:
     setting_s = TALK_S * (len(plan.read) + 1)
     fixed_bytes, row_bytes = 0, 8 * (len(plan.targets) + len(plan.read) + len(plan.shape) + 2)
     if sweep is not None:
-        rows = sweep.activations.shape[1]
-        each = sum(vector_s(sweep.schedules[index], rows) for index in sweep.schedule) * sweep.repeats
-        setting_s += each + VECTOR_LINK_S * sweep.vectors
+        setting_s += sweep_s(sweep)
         outputs = 2 * sweep.vectors * sweep.weights.shape[2]
         fixed_bytes, row_bytes = sweep_bytes(sweep) - outputs, row_bytes + outputs
     return Estimate(plan.count, plan.seconds(setting_s), fixed_bytes + plan.count * row_bytes)
+
+
+def sweep_s(sweep: SweepPlan) -> float:
+    """Seconds that a sweep needs, on the array and on the link."""
+    rows = sweep.activations.shape[1]
+    each = sum(vector_s(sweep.schedules[index], rows) for index in sweep.schedule) * sweep.repeats
+    return each + VECTOR_LINK_S * sweep.vectors
 
 
 def vector_s(schedule: Schedule, rows: int) -> float:

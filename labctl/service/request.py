@@ -21,6 +21,8 @@ class Lane(StrEnum):
     BOARD = "board"
     INSTRUMENTS = "instruments"
     FILES = "files"
+    LISTS = "lists"
+    """Short looks at the queue and at the list of runs, and short changes of them: must not wait for an export."""
     COMPUTE = "compute"
 
 

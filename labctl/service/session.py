@@ -16,11 +16,14 @@ from data.values import Identity
 from labctl.bench import EMULATED, Bench, BenchConfig, open_bench, read_config
 from labctl.engine.states import ACTIVE, NotNow
 from labctl.instruments import Instruments
+from labctl.queue import Estimates
 from labctl.rig import BOARD
 from labctl.service.feed import EngineFeed
+from labctl.service.library import RunLibrary
 from labctl.service.messages import BenchStatus, Device, FolderChanged, Light, Message, Quantities, Readings
 from labctl.service.request import Lane
 from labctl.service.tasks import Tasks
+from labctl.service.watch import FolderWatch
 
 if TYPE_CHECKING:
     from labctl.engine import Engine
@@ -42,6 +45,9 @@ class Session:
         self.instruments = Instruments({})
         self.feed = EngineFeed(tell)
         self.tasks = Tasks()
+        self.library = RunLibrary()
+        self.estimates = Estimates()
+        self.watch = FolderWatch(tell)
         self._bench: Bench | None = None
         self._connected: dict[str, Identity] = {}
         self._busy: dict[str, str] = {}
@@ -89,6 +95,7 @@ class Session:
             self.instruments = Instruments(chosen.instruments)
             self._connected.clear()
             self._reasons.clear()
+        self.watch.follow(chosen.runs)
         self.tell_bench()
         self.tell(FolderChanged("runs"))
         self.tell(FolderChanged("queue"))
@@ -249,6 +256,7 @@ class Session:
         with self._lock:
             bench, self._bench = self._bench, None
         with ExitStack() as all_of_it:
+            all_of_it.callback(self.watch.leave)
             all_of_it.callback(self.instruments.close)
             if bench is not None:
                 all_of_it.callback(bench.close)
