@@ -57,6 +57,15 @@ class Place:
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
     Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
+    Place(
+        "parameters",
+        "Parameters",
+        "mdi6.tune-variant",
+        "left",
+        "gui.panels.parameters:ParametersPanel",
+        "Alt+2",
+        stacked=True,
+    ),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),
     Place("script", "Script", "mdi6.language-python", "bottom", "gui.panels.script:ScriptPanel", "Alt+C"),
 )
