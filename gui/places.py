@@ -56,7 +56,6 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
-    Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
     Place(
         "parameters",
         "Parameters",
@@ -66,6 +65,10 @@ PLACES: tuple[Place, ...] = (
         "Alt+2",
         stacked=True,
     ),
+    Place(
+        "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+3"
+    ),
+    Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),
     Place("script", "Script", "mdi6.language-python", "bottom", "gui.panels.script:ScriptPanel", "Alt+C"),
 )

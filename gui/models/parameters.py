@@ -170,7 +170,7 @@ class Parameters:
             owner = (run or "a run") if device in status.in_use else ""
             for path in [item.path for item in self.of(device) if item.owner != owner]:
                 # What a run sets is its own affair: what was set before says nothing any more.
-                self._change(path, owner=owner, was_set=None)
+                self._change(path, owner=owner, was_set=None, error="")
         return self.devices != before
 
     def hear_quantities(self, told: Quantities) -> None:

@@ -22,10 +22,10 @@ MOST_SETTINGS: Final = 50
 """Of a new adaptive scan."""
 KINDS: Final[Mapping[str, str]] = {
     "linear": "linear",
-    "log": "logarithmic",
-    "centre-span": "centre, span",
+    "log": "log",
+    "centre-span": "centre",
     "list": "list",
-    "range": "adaptive range",
+    "range": "adaptive",
 }
 """The sorts of one axis, in words."""
 
@@ -212,5 +212,3 @@ def fitting(plan: ScanPlan) -> ScanPlan:
     if adaptive.goal not in possible:
         adaptive = replace(adaptive, goal=possible[0] if possible else "")
     return replace(plan, adaptive=adaptive)
-
-

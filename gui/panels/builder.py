@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt6.QtCore import QEvent, QObject, Qt
-from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QKeySequence, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from gui.desk import Desk
-from gui.models.jobs import cost_words, scan_job, sweep_job, sweeps_words
+from gui.models.costs import cost_words, sweeps_words
 from gui.models.quantities import known_quantities
 from gui.panels.building.scan_tab import ScanTab
 from gui.panels.building.standard import StandardSweeps
@@ -18,7 +18,7 @@ from gui.widgets.notice import Notice
 from labctl.service.messages import BenchStatus, Quantities, Trouble
 from labctl.service.requests.bench import BOARD, Connect
 from labctl.service.requests.plans import PriceSweeps
-from labctl.service.requests.queue import AddToQueue
+from labctl.service.requests.queue import AddToQueue, EditEntry, scan_job, sweep_job
 
 EMULATED = "emulated"
 
@@ -36,13 +36,17 @@ class BuilderPanel(QWidget):
         self._desk = desk
         self._connected: frozenset[str] | None = None
         self._priced = ""
+        self._entry = 0
         self._notice = Notice(theme)
         self.standard = StandardSweeps()
         self.scan = ScanTab(desk, theme)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.standard, "Standard sweeps")
+        self.tabs.addTab(self.standard, "Standard")
         self.tabs.addTab(self.scan, "Scan")
+        self.tabs.setTabToolTip(0, "Standard sweeps of the board")
+        self.tabs.setTabToolTip(1, "Set any quantities, and measure at each setting")
+        self.tabs.setCornerWidget(self.scan.tools)
         self._cost = QLabel()
         self._cost.setFont(figures_font())
         self._cost.setWordWrap(True)
@@ -63,6 +67,7 @@ class BuilderPanel(QWidget):
         column.addWidget(self._cost)
         column.addWidget(self._notice)
         column.addLayout(row)
+        self.scan.tools.hide()
         self._wire()
         self._show_bench(desk.bench)
 
@@ -91,21 +96,12 @@ class BuilderPanel(QWidget):
         if self._ready():
             self._notice.clear()
             chosen = self.standard.request
-            job = (
-                scan_job(self.scan.plan)
-                if self._scanning
-                else sweep_job(chosen.kinds, chosen.budget, chosen.seed)
-            )
-            self._desk.ask(AddToQueue(job), self._queued, self._notice.show_trouble)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Ctrl+Z takes back a change of the plan, not letters of a field."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self._is_ours(watched):
-            for keys in (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo):
-                if event.matches(keys):
-                    event.ignore()
-                    return True
-        return super().eventFilter(watched, event)
+            job = sweep_job(chosen.kinds, chosen.budget, chosen.seed)
+            if self._scanning:
+                job = scan_job(self.scan.request.plan)
+            entry = self._entry if self._scanning else 0
+            request = EditEntry(entry, job) if entry else AddToQueue(job)
+            self._desk.ask(request, self._queued, self._not_queued)
 
     @property
     def _scanning(self) -> bool:
@@ -119,12 +115,14 @@ class BuilderPanel(QWidget):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(do)
-        self.tabs.currentChanged.connect(lambda _: self._show_cost())
+        self.tabs.currentChanged.connect(lambda _: self._show_chosen())
         self.standard.changed.connect(self._sweeps_changed)
         self.scan.checked.connect(self._show_cost)
         self.scan.said.connect(self._notice.say)
         self._desk.plan_offered.connect(lambda _: self.tabs.setCurrentWidget(self.scan))
         self._desk.quantity_offered.connect(lambda *_: self.tabs.setCurrentWidget(self.scan))
+        self._desk.plan_offered.connect(lambda _: self._edit_entry(0))
+        self._desk.entry_offered.connect(self._edit_entry)
         self._desk.on(BenchStatus, self._show_bench)
         self._desk.on(Quantities, self._hear_quantities)
 
@@ -152,6 +150,12 @@ class BuilderPanel(QWidget):
             self._desk.ask(PriceSweeps(self.standard.budget), self.standard.show_costs, self._notice.show_trouble)
         self._show_cost()
 
+    def _show_chosen(self) -> None:
+        self._notice.clear()
+        self.scan.tools.setVisible(self._scanning)
+        self._show_queue_button()
+        self._show_cost()
+
     def _show_cost(self) -> None:
         if self._scanning:
             words = cost_words(self.scan.plan, self.scan.check)
@@ -172,7 +176,7 @@ class BuilderPanel(QWidget):
             return False
         problems = self.scan.check.problems
         if problems and not self.scan.busy:
-            self._notice.show_trouble(Trouble("input", problems[0], problems))
+            self._notice.say("It cannot start like this: see above what is wrong with it.", "fault")
             return False
         return True
 
@@ -188,11 +192,23 @@ class BuilderPanel(QWidget):
         self._run.setText("Run now")
 
     def _queued(self, _: object) -> None:
-        self._notice.say("Added to the queue.", "ok")
+        entry = self._entry if self._scanning else 0
+        self._notice.say(f"Saved in entry {entry} of the queue." if entry else "Added to the queue.", "ok")
+        self._edit_entry(0)
+
+    def _not_queued(self, trouble: Trouble) -> None:
+        self._notice.show_trouble(trouble)
+        self._edit_entry(0)  # it may have begun meanwhile: the next press adds a new one
+
+    def _edit_entry(self, number: int) -> None:
+        """The scan is that of a waiting entry of the queue; 0 for a scan of its own."""
+        self._entry = number
+        self._show_queue_button()
+
+    def _show_queue_button(self) -> None:
+        editing = self._entry if self._scanning else 0
+        self._queue.setText(f"Save entry {editing}" if editing else "Add to queue")
 
     def _connect_emulated(self) -> None:
         self._notice.clear()
         self._desk.ask(Connect(BOARD, EMULATED), failed=self._notice.show_trouble)
-
-    def _is_ours(self, watched: QObject | None) -> bool:
-        return isinstance(watched, QWidget) and self.scan.isAncestorOf(watched)

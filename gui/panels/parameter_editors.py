@@ -12,7 +12,7 @@ from gui.models.parameters import Parameter, Parameters
 from gui.panels.parameter_items import PATH
 from gui.widgets.number import NumberField
 
-_HEIGHT: Final = 22
+_HEIGHT: Final = 20
 
 
 class ParameterEditors(QStyledItemDelegate):

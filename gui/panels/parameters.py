@@ -7,7 +7,16 @@ from functools import partial
 from typing import Final
 
 from PyQt6.QtCore import QModelIndex, QPoint, QSize, QSortFilterProxyModel, Qt, QTimer
-from PyQt6.QtGui import QAction, QActionGroup, QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PyQt6.QtGui import (
+    QAction,
+    QActionGroup,
+    QGuiApplication,
+    QHideEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+    QShowEvent,
+)
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -35,6 +44,8 @@ EVERY_MS: Final = 2000
 """Between two readings of what is in sight."""
 MAX_AGE_S: Final = 1.0
 EMULATED: Final = "emulated"
+NARROW: Final = 340
+"""Pixels below which names would be cut off."""
 
 
 class ParametersPanel(QWidget):
@@ -124,6 +135,11 @@ class ParametersPanel(QWidget):
         self._desk.on(RunBegan, self._hear_run)
         self._desk.on(Quantities, self._hear_quantities)
         self._desk.on(Readings, self._hear_readings)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Where there is no room for the limits, the tool tips have them."""
+        super().resizeEvent(event)
+        self._tree.setColumnHidden(LIMITS, self.width() < NARROW)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """In sight, values are kept fresh."""
@@ -300,7 +316,7 @@ def _tree(model: QSortFilterProxyModel) -> QTreeView:
     header.setStretchLastSection(False)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     header.setSectionResizeMode(QUANTITY, QHeaderView.ResizeMode.Stretch)
-    for column, width in ((VALUE, 104), (LIMITS, 76), (AGE, 44)):
+    for column, width in ((VALUE, 100), (LIMITS, 76), (AGE, 44)):
         tree.setColumnWidth(column, width)
     header.setMinimumSectionSize(40)
     return tree

@@ -24,7 +24,7 @@ from labctl.engine.preflight import room_on_disk, the_board
 from labctl.engine.sweeping import sweep_bytes
 from labctl.measuring import plans_for
 from labctl.rig import BOARD, needed_by
-from labctl.scanning.estimate import VECTOR_LINK_S, estimate, vector_s
+from labctl.scanning.estimate import estimate, sweep_s
 from labctl.scanning.running import board_sweep
 from labctl.scanning.strategies import LEARNER, find_strategy
 from labctl.service.messages_plans import DrawnAxis, PlanCheck, PlanPath, SweepCost
@@ -141,10 +141,7 @@ def sweep_costs(
     """What the standard sweeps of a board cost, in the order in which they are measured."""
     found = []
     for plan in plans_for(geometry, schedule, budget=budget, seed=seed):
-        each = sum(vector_s(plan.schedules[index], geometry.rows) for index in plan.schedule) * plan.repeats
-        found.append(
-            SweepCost(plan.kind, plan.points, plan.vectors, each + VECTOR_LINK_S * plan.vectors, sweep_bytes(plan))
-        )
+        found.append(SweepCost(plan.kind, plan.points, plan.vectors, sweep_s(plan), sweep_bytes(plan)))
     return tuple(found)
 
 

@@ -8,7 +8,16 @@ from typing import Final
 
 import qtawesome
 from PyQt6.QtCore import QMimeData, QPoint, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QDrag, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QMouseEvent, QShortcut
+from PyQt6.QtGui import (
+    QAction,
+    QDrag,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeySequence,
+    QMouseEvent,
+    QShortcut,
+)
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from data.axes import Axis, ZipAxes, axes_of
@@ -83,11 +92,10 @@ class LegCard(QFrame):
         self._menu_button = QToolButton()
         self._menu_button.setIcon(qtawesome.icon("mdi6.dots-vertical", color=theme.text))
         self._menu_button.setAutoRaise(True)
-        self._menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._actions: dict[str, QAction] = {}
-        self._menu_button.setMenu(self._menu())
-        # Without the arrow of its own: the three dots say it.
-        self._menu_button.setArrowType(Qt.ArrowType.NoArrow)
+        # Not the button's own menu: the three dots say it, an arrow beside them would say it twice.
+        self._menu = self._build_menu()
+        self._menu_button.clicked.connect(lambda _=False: self._show_menu())
         self._menu_button.setToolTip("Order, copy, remove")
         self._menu_button.setAccessibleName(f"What can be done with axis {index + 1}")
         self.forms: list[AxisForm] = []
@@ -129,7 +137,10 @@ class LegCard(QFrame):
         for verb, action in self._actions.items():
             action.setEnabled(possible.get(verb, True))
 
-    def _menu(self) -> QMenu:
+    def _show_menu(self) -> None:
+        self._menu.popup(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
+
+    def _build_menu(self) -> QMenu:
         menu = QMenu(self)
         for verb, words, keys in VERBS:
             action = QAction(words, menu)

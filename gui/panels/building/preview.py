@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph
-from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.models.figures import unit_shown
 from gui.plotting import Plot, curve_pen
 from gui.theme import Theme
-from gui.widgets.light import light_icon
+from gui.widgets.problems import ProblemList
+from labctl.service.messages import Light
 from labctl.service.messages_plans import DrawnAxis, PlanCheck, PlanPath
-
-_MOST_LINES = 4
 
 
 class Preview(QWidget):
@@ -29,49 +27,31 @@ class Preview(QWidget):
         self._theme = theme
         self._check = PlanCheck()
         self._plot = Plot(theme)
-        self._plot.setMinimumHeight(90)
+        self._plot.setMinimumHeight(112)
         self._plot.setAccessibleName("Path of the scan")
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
-        self._problems = QListWidget()
-        self._problems.setAccessibleName("Problems of the plan")
-        self._problems.setWordWrap(True)
-        self._problems.setIconSize(QSize(14, 14))
-        self._problems.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._problems.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.problems = ProblemList(theme)
+        self.problems.setAccessibleName("Problems of the plan")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._plot, 1)
-        column.addWidget(self._problems)
+        column.addWidget(self.problems)
         self.show_check(self._check)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What is said below the path."""
-        items = (self._problems.item(row) for row in range(self._problems.count()))
-        return tuple(item.text() for item in items if item is not None)
 
     def show_check(self, check: PlanCheck) -> None:
         """Show what the service found."""
         self._check = check
-        self._problems.clear()
-        for light, sentences in (("fault", check.problems), ("off", check.notes)):
-            for sentence in sentences:
-                item = QListWidgetItem(light_icon(self._theme, light), sentence)  # type: ignore[arg-type]
-                word = "problem" if light == "fault" else "note"
-                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{word}: {sentence}")
-                item.setToolTip(sentence)
-                self._problems.addItem(item)
-        lines = min(self._problems.count(), _MOST_LINES)
-        self._problems.setVisible(lines > 0)
-        self._problems.setFixedHeight(8 + lines * 2 * self._problems.fontMetrics().height())
+        problems: list[tuple[Light, str]] = [("fault", sentence) for sentence in check.problems]
+        self.problems.say([*problems, *(("off", sentence) for sentence in check.notes)])
         self._draw(check.path)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
         self._plot.recolour(theme)
+        self.problems.recolour(theme)
         self.show_check(self._check)
 
     def _draw(self, path: PlanPath | None) -> None:

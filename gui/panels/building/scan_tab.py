@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 import qtawesome
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QGuiApplication, QKeySequence
+from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
 from PyQt6.QtWidgets import (
+    QAbstractSpinBox,
     QFileDialog,
     QFrame,
     QLabel,
+    QLineEdit,
     QMenu,
     QPushButton,
     QScrollArea,
@@ -85,14 +87,14 @@ class ScanTab(QWidget):
         self._add = QPushButton("Add axis")
         self._add.setMenu(QMenu(self._add))
         self._first = QMenu(self)
-        self._tools = self._build_tools()
+        self.tools = self._build_tools()
+        """Buttons for the plan; the panel gives them a place."""
         self._stack = QStackedWidget()
         self._stack.addWidget(self._build_empty())
         self._stack.addWidget(self._build_form())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self._tools)
         column.addWidget(self._stack, 1)
         for form in (self._axes, self._measure, self._options):
             form.edited.connect(self.take)
@@ -176,6 +178,17 @@ class ScanTab(QWidget):
             clipboard.setText(as_script([self.request.script()]))
             self.said.emit("The script is on the clipboard.", "ok")
 
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ctrl+Z takes back a change of the plan, not letters of a field."""
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
+            and (event.matches(QKeySequence.StandardKey.Undo) or event.matches(QKeySequence.StandardKey.Redo))
+        ):
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
@@ -224,7 +237,7 @@ class ScanTab(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(5)
-        for heading, part in (("Axes, the slowest first", self._axes), ("", self._add), ("Measured", self._measure)):
+        for heading, part in (("", self._axes), ("", self._add), ("Measured at each setting", self._measure)):
             if heading:
                 label = QLabel(heading)
                 font = label.font()
@@ -245,6 +258,7 @@ class ScanTab(QWidget):
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         split.setCollapsible(0, False)
+        split.setSizes([300, 140])
         return split
 
     def _show(self) -> None:
@@ -260,6 +274,8 @@ class ScanTab(QWidget):
             action.setToolTip(f"{name.capitalize()} {what} ({keys})" if what else f"{name.capitalize()} ({keys})")
         for name in ("new", "save", "script"):
             self._actions[name].setEnabled(plan != plan_editing.NOTHING)
+        for field in (*self.findChildren(QAbstractSpinBox), *self.findChildren(QLineEdit)):
+            field.installEventFilter(self)
         self._checker.look_at(plan)
         self.checked.emit()
 

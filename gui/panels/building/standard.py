@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.models.jobs import time_words
+from gui.models.costs import time_words
 from gui.models.spans import size
 from gui.models.sweeps import KINDS, explained
 from gui.theme import figures_font
@@ -58,7 +58,7 @@ class StandardSweeps(QWidget):
         self._seed = NumberField(whole=True, low=0)
         self._seed.setAccessibleName("Seed")
         self._seed.setToolTip("Of the vectors and weights that are drawn at random")
-        self._all = QPushButton("Tick all")
+        self._all = QPushButton("Untick all")
         row = QHBoxLayout()
         for words, field in (("budget", self._budget), ("seed", self._seed)):
             label = QLabel(words)

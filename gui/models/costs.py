@@ -1,24 +1,12 @@
-"""What is run or queued, as the requests take it."""
+"""What plans cost, in words."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from data.scan import ScanPlan
-from data.scantext import scan_plan_as_json
 from gui.models.spans import size, span
 from labctl.service.messages_plans import PlanCheck, SweepCost
-
-
-def scan_job(plan: ScanPlan) -> str:
-    """A scan as a job of the queue, JSON as :func:`labctl.queue.jobs.job_of_json` reads it."""
-    return json.dumps({"job": "scan", "plan": json.loads(scan_plan_as_json(plan))})
-
-
-def sweep_job(kinds: Sequence[str], budget: str, seed: int) -> str:
-    """Standard sweeps as a job of the queue."""
-    return json.dumps({"job": "sweep", "kinds": list(kinds), "budget": budget, "seed": seed})
 
 
 def cost_words(plan: ScanPlan, check: PlanCheck) -> str:
