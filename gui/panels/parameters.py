@@ -96,6 +96,7 @@ class ParametersPanel(QWidget):
         for told in desk.quantities.values():
             self._parameters.hear_quantities(told)
         self._show_bench(desk.bench)
+        self._rebuild()
 
     def widget(self) -> QWidget:
         """The panel itself."""

@@ -64,5 +64,8 @@ class ProblemList(QListWidget):
         self._fit()
 
     def _fit(self) -> None:
-        wanted = sum(self.sizeHintForRow(row) for row in range(self.count())) + 2 * self.frameWidth() + 2
+        # The view's own hint knows nothing of lines that are broken: what was laid out does.
+        self.doItemsLayout()
+        items = (self.item(row) for row in range(self.count()))
+        wanted = sum(self.visualItemRect(item).height() for item in items) + 2 * self.frameWidth() + 2
         self.setFixedHeight(min(wanted, self._most))

@@ -36,8 +36,9 @@ class Preview(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(self._plot, 1)
+        column.addWidget(self._plot, 100)
         column.addWidget(self.problems)
+        column.addStretch(1)
         self.show_check(self._check)
 
     def show_check(self, check: PlanCheck) -> None:
