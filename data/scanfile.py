@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from data.axes import CentreSpanAxis, Leg, LinearAxis, ListAxis, LogAxis, RangeAxis, ZipAxes
 from data.errors import BadInput, Problems
-from data.scan import Adaptive, BoardSweep, Needs, ScanPlan
+from data.scan import ScanPlan
+from data.scantext import AXES, SECTIONS, scan_plan_as_json, scan_plan_as_toml
 
-_AXES: Final[Mapping[str, type[Leg]]] = {
-    "linear": LinearAxis,
-    "log": LogAxis,
-    "list": ListAxis,
-    "centre-span": CentreSpanAxis,
-    "range": RangeAxis,
-    "zip": ZipAxes,
-}
-_SECTIONS: Final = {"sweep": BoardSweep, "adaptive": Adaptive, "needs": Needs}
+__all__ = ["read_scan_plan", "scan_plan_as_json", "scan_plan_of", "scan_plan_of_json", "write_scan_plan"]
+
 _LONGEST: Final = 40
 _WORDS: Final[Mapping[type, str]] = {bool: "true or false", int: "a whole number", float: "a number"}
 
@@ -40,6 +33,19 @@ def read_scan_plan(path: Path) -> ScanPlan:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read the plan {path}: {getattr(error, 'strerror', None) or error}") from error
     return scan_plan_of_json(text, str(path)) if path.suffix.lower() == ".json" else _of_toml(text, str(path))
+
+
+def write_scan_plan(plan: ScanPlan, path: Path) -> None:
+    """Write a plan as ``.json``, or as TOML under any other ending; a file that is there is replaced.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    text = scan_plan_as_json(plan) + "\n" if path.suffix.lower() == ".json" else scan_plan_as_toml(plan)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write the plan {path}: {error.strerror or error}") from error
 
 
 def scan_plan_of_json(text: str, where: str = "the plan") -> ScanPlan:
@@ -60,11 +66,6 @@ def scan_plan_of_json(text: str, where: str = "the plan") -> ScanPlan:
     return scan_plan_of(content, where)
 
 
-def scan_plan_as_json(plan: ScanPlan) -> str:
-    """A plan as JSON text."""
-    return json.dumps(_without_none(asdict(plan)))
-
-
 def scan_plan_of(content: object, where: str = "the plan") -> ScanPlan:
     """A plan from plain values, as TOML and JSON have them.
 
@@ -81,7 +82,7 @@ def scan_plan_of(content: object, where: str = "the plan") -> ScanPlan:
         known["axes"] = tuple(leg for leg in built if leg is not None)
     else:
         problems.append("axes: it should be a list of axes, [[axes]] in TOML")
-    for name, section in _SECTIONS.items():
+    for name, section in SECTIONS.items():
         if name in content and (built := _build(section, content[name], name, problems)) is not None:
             known[name] = built
         else:
@@ -107,8 +108,8 @@ def _leg(content: object, where: str, problems: list[str]) -> Any:
         problems.append(f"{where}: it should be a table with set and kind")
         return None
     kind = content.get("kind")
-    if not isinstance(kind, str) or kind not in _AXES:
-        problems.append(f"{where}.kind: it should be one of {', '.join(_AXES)} (it is {kind!r})")
+    if not isinstance(kind, str) or kind not in AXES:
+        problems.append(f"{where}.kind: it should be one of {', '.join(AXES)} (it is {kind!r})")
         return None
     known = dict(content)
     inner = known.get("axes")
@@ -117,7 +118,7 @@ def _leg(content: object, where: str, problems: list[str]) -> Any:
         if None in built:
             return None
         known["axes"] = tuple(built)
-    return _build(_AXES[kind], known, where, problems)
+    return _build(AXES[kind], known, where, problems)
 
 
 def _build(section: type[Any], content: object, where: str, problems: list[str]) -> Any:
@@ -156,9 +157,3 @@ def _sentence(place: str, sort: str, message: str, given: object) -> str:
 def _shown(given: object) -> str:
     text = repr(given)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value

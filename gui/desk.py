@@ -9,7 +9,16 @@ from typing import Any, Final, Protocol, TypeVar
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from labctl.service.messages import Answered, BenchStatus, EngineStatus, Failed, Message, ServiceGone, Trouble
+from labctl.service.messages import (
+    Answered,
+    BenchStatus,
+    EngineStatus,
+    Failed,
+    Message,
+    Quantities,
+    ServiceGone,
+    Trouble,
+)
 from labctl.service.request import Request
 
 log = logging.getLogger(__name__)
@@ -61,6 +70,8 @@ class Desk(QObject):
     """A scan plan as JSON text, to be edited in the sweep builder."""
     entry_offered = pyqtSignal(int)
     """The number of the waiting entry of the queue whose plan was just offered: it should be saved back there."""
+    quantity_offered = pyqtSignal(str, str)
+    """A quantity, ``INSTRUMENT.QUANTITY``, that should become an ``axis`` or a ``reading`` in the sweep builder."""
     panel_wanted = pyqtSignal(str)
     """The name of a panel that should come to the front."""
 
@@ -72,12 +83,14 @@ class Desk(QObject):
         self._waiting: list[Message] = []
         self.bench = BenchStatus("", "", "", ())
         self.engine = EngineStatus()
+        self.quantities: dict[str, Quantities] = {}
         self.lines: list[str] = []
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self.look)
         self.on(BenchStatus, self._keep_bench)
         self.on(EngineStatus, self._keep_engine)
+        self.on(Quantities, self._keep_quantities)
         self.on(Answered, self._answered)
         self.on(Failed, self._failed)
         self.on(ServiceGone, self._gone)
@@ -153,6 +166,9 @@ class Desk(QObject):
 
     def _keep_bench(self, status: BenchStatus) -> None:
         self.bench = status
+
+    def _keep_quantities(self, told: Quantities) -> None:
+        self.quantities[told.device] = told
 
     def _keep_engine(self, status: EngineStatus) -> None:
         self.engine = status

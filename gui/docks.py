@@ -134,5 +134,13 @@ class Docks:
         self._window.resizeDocks(
             [heads[area] for area, _ in across], [int(width * share) for _, share in across], Qt.Orientation.Horizontal
         )
+        for name, docks in areas.items():
+            stack = [docks[0], *(dock for dock in docks if _place(dock).stacked)]
+            if len(stack) > 1 and name != "bottom":
+                self._window.resizeDocks(stack, [int(height * 0.8 / len(stack))] * len(stack), Qt.Orientation.Vertical)
         if "bottom" in heads:
             self._window.resizeDocks([heads["bottom"]], [int(height * 0.26)], Qt.Orientation.Vertical)
+
+
+def _place(dock: QDockWidget) -> Place:
+    return next(place for place in PLACES if place.name == dock.objectName())

@@ -56,6 +56,18 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
+    Place(
+        "parameters",
+        "Parameters",
+        "mdi6.tune-variant",
+        "left",
+        "gui.panels.parameters:ParametersPanel",
+        "Alt+2",
+        stacked=True,
+    ),
+    Place(
+        "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+3"
+    ),
     Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
     Place("runs", "Runs", "mdi6.database-outline", "bottom", "gui.panels.runs:RunsPanel", "Alt+U"),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),

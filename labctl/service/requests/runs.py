@@ -77,7 +77,9 @@ class RunScan:
 
     def script(self) -> str:
         """The same in Python."""
-        return f"labctl.scan(bench, data.scanfile.scan_plan_of_json({self.plan!r}))"
+        from data.scantext import scan_plan_as_python
+
+        return f"{scan_plan_as_python(self.plan)}\nlabctl.scan(bench, plan)"
 
     def do(self, session: Session, task: Task) -> str:
         """Carry it out; the answer is the run file."""
