@@ -56,6 +56,7 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
+    Place("plot", "Live plot", "mdi6.chart-line", "centre", "gui.panels.plot:PlotPanel", "Alt+P"),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),
     Place("script", "Script", "mdi6.language-python", "bottom", "gui.panels.script:ScriptPanel", "Alt+C"),
 )
