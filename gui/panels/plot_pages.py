@@ -46,7 +46,7 @@ class PlotPages(QWidget):
         self._why_not.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.image = ImageView(theme)
         self._image: Image | None = None
-        self._stood: tuple[object, ...] = ()
+        self._began_id = ""
         self._compared: tuple[object, ...] = ()
         self._wants_below = False
         self.slices = 1
@@ -74,6 +74,9 @@ class PlotPages(QWidget):
         shown = self._state.shown
         if shown is None:
             return
+        if shown.began.run_id != self._began_id:
+            self._began_id = shown.began.run_id
+            self.curves.put_away()
         if self._state.view == "curves":
             self._stack.setCurrentWidget(self._both)
             self._draw_curves(shown)

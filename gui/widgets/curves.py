@@ -152,6 +152,11 @@ class CurveView(QWidget):
             self._draw(line, drawn)
         self._stand()
 
+    def put_away(self) -> None:
+        """No crosshair until somebody points again."""
+        self._crosshair.hide()
+        self.pointed.emit(None)
+
     def home(self) -> None:
         """Everything in sight, and from now on."""
         self.auto = True
@@ -165,6 +170,8 @@ class CurveView(QWidget):
         accent = QColor(theme.accent)
         accent.setAlpha(40)
         self._region.setBrush(accent)
+        for edge in self._region.lines:
+            edge.setPen(pyqtgraph.mkPen(QColor(theme.accent), width=1))
         self._legend.setLabelTextColor(QColor(theme.text))
         ground = QColor(theme.surface)
         ground.setAlpha(210)
@@ -178,7 +185,8 @@ class CurveView(QWidget):
         """The first curve has the colour of its origin, the others the next of the series."""
         theme = self._theme
         origin = theme.simulated if curve.simulated else theme.measured
-        rest = [colour for colour in theme.series if colour not in (theme.measured, theme.simulated)]
+        # Orange last: beside the colour of what is simulated it is hard to tell.
+        rest = [*theme.series[2:], theme.series[1]]
         return origin if curve.number == 0 else rest[(curve.number - 1) % len(rest)]
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
@@ -195,8 +203,7 @@ class CurveView(QWidget):
         elif key == Qt.Key.Key_Home:
             self.home()
         elif key == Qt.Key.Key_Escape:
-            self._crosshair.hide()
-            self.pointed.emit(None)
+            self.put_away()
         else:
             super().keyPressEvent(event)
 

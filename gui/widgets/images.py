@@ -19,6 +19,7 @@ from gui.widgets.crosshair import Crosshair
 COLOURS: Final = "viridis"
 """Told apart by the colour-blind, and in print without colours."""
 BAR_WIDTH: Final = 14
+AXIS_WIDTH: Final = 56
 
 
 class _StepAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
@@ -67,7 +68,10 @@ class ImageView(QWidget):
             colorMap=pyqtgraph.colormap.get(COLOURS), width=BAR_WIDTH, interactive=False, colorMapMenu=False
         )
         self._bar.setImageItem(self._item, insert_in=self.plot.plotItem)
-        self.slice = Plot(theme)
+        self._steps = _StepAxis("bottom")
+        self.slice = Plot(theme, axis_items={"bottom": self._steps})
+        self.slice.plotItem.getAxis("left").setWidth(AXIS_WIDTH)
+        self.plot.plotItem.getAxis("left").setWidth(AXIS_WIDTH)
         self.slice.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.slice.setMaximumHeight(150)
         self.slice.hide()
@@ -111,11 +115,13 @@ class ImageView(QWidget):
         """
         grown = values.shape != self._values.shape
         self._values = np.asarray(values, dtype=np.float64)
-        for name, (text, words) in (("bottom", across), ("left", up)):
-            self.plot.setLabel(name, text)
-            if self._axes[name].words != words:
-                self._axes[name].words = words
-                self._axes[name].picture = None
+        self.slice.setLabel("left", label)
+        self.plot.setLabel("bottom", across[0])
+        self.plot.setLabel("left", up[0])
+        for axis, words in ((self._axes["bottom"], across[1]), (self._steps, across[1]), (self._axes["left"], up[1])):
+            if axis.words != words:
+                axis.words = words
+                axis.picture = None
         known = self._values[np.isfinite(self._values)]
         if not len(known):
             self._item.clear()

@@ -62,7 +62,7 @@ class PlotBar(QWidget):
         self.across = _combo("Horizontal axis", "What the horizontal axis shows")
         self.upwards = _combo("Vertical axis of the image", "What the vertical axis of the image shows")
         self.quantity = QPushButton()
-        self.quantity.setMaximumWidth(190)
+        self.quantity.setMaximumWidth(170)
         self.quantity.setAccessibleName("Quantities that are drawn")
         self.quantity.setToolTip("Which quantities are drawn")
         self._menu = QMenu(self.quantity)
@@ -72,7 +72,7 @@ class PlotBar(QWidget):
         self._column.setAccessibleName("A single column of the board; Return draws it")
         self._column.setToolTip("Return draws this column of the board")
         self._column.lineEdit().returnPressed.connect(self._add_column)  # type: ignore[union-attr]
-        self._column_action = QWidgetAction(self._menu)
+        self._column_action = QWidgetAction(self)
         self._column_action.setDefaultWidget(self._column)
         self.slice = QSpinBox()
         self.slice.setMinimum(NEWEST)
@@ -143,17 +143,10 @@ class PlotBar(QWidget):
         self.quantity.setToolTip(f"Drawn: {text}")
         singles = [name for name in chosen if name.startswith(COLUMN)]
         wanted = [*choices, *singles]
-        known = [action.data() for action in self._menu.actions() if action is not self._column_action]
-        if known != wanted:
-            self._menu.clear()
-            for name in wanted:
-                action = QAction(name, self._menu)
-                action.setCheckable(True)
-                action.setData(name)
-                action.triggered.connect(partial(self.y_changed.emit, name))
-                self._menu.addAction(action)
-            if columns:
-                self._menu.addAction(self._column_action)
+        actions = self._menu.actions()
+        known = [action.data() for action in actions if action is not self._column_action]
+        if known != wanted or (self._column_action in actions) != bool(columns):
+            self._fill_menu(wanted, bool(columns))
         self._column.setMaximum(max(columns - 1, 0))
         for action in self._menu.actions():
             if action is not self._column_action:
@@ -190,6 +183,20 @@ class PlotBar(QWidget):
         self._buttons.append((button, action, icon))
         return button
 
+    def _fill_menu(self, names: Sequence[str], columns: bool) -> None:
+        for old in self._menu.actions():
+            self._menu.removeAction(old)
+            if old is not self._column_action:
+                old.deleteLater()
+        for name in names:
+            action = QAction(name, self._menu)
+            action.setCheckable(True)
+            action.setData(name)
+            action.triggered.connect(partial(self.y_changed.emit, name))
+            self._menu.addAction(action)
+        if columns:
+            self._menu.addAction(self._column_action)
+
     def _add_column(self) -> None:
         self._menu.close()
         self.y_changed.emit(f"{COLUMN}{self._column.value()}", True)
@@ -203,9 +210,9 @@ def _combo(name: str, tip: str) -> QComboBox:
     combo = QComboBox()
     combo.setAccessibleName(name)
     combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(6)
-    combo.setMaximumWidth(150)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    combo.setMinimumWidth(70)
+    combo.setMaximumWidth(190)
     return combo
 
 

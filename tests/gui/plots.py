@@ -17,7 +17,7 @@ SPACINGS = np.array([8, 16, 32, 64, 64, 32, 16, 8, 8, 16, 32, 64])
 def grid_plan() -> str:
     """Ordered sums against spacing and sends, as in the documentation, as JSON."""
     axes = (
-        LogAxis(set="schedule.spacing_ns", start=8, stop=512, points=13),
+        LogAxis(set="schedule.spacing_ns", start=8, stop=512, points=7),
         ListAxis(set="schedule.sends", values=(1, 2, 3, 4, 6)),
     )
     return scan_plan_as_json(
@@ -40,7 +40,9 @@ def scan_began(total: int = 12) -> RunBegan:
     }
     units = {"meter.current": "A", TIME: "s"}
     labels = {"meter.current": "current through the meter"}
-    return RunBegan(RUN, "scan grid", "scan", f"{RUN}.h5", total, False, axes, units, (3, 4), labels, "B-7", "2026-11-22")
+    return RunBegan(
+        RUN, "scan grid", "scan", f"{RUN}.h5", total, False, axes, units, (3, 4), labels, "B-7", "2026-11-22"
+    )
 
 
 def points(first: int, values: np.ndarray, run_id: str = RUN, name: str = MEAN_OUTPUT, columns: int = 0) -> Points:
