@@ -65,6 +65,7 @@ PLACES: tuple[Place, ...] = (
         "Alt+2",
         stacked=True,
     ),
+    Place("plot", "Live plot", "mdi6.chart-line", "centre", "gui.panels.plot:PlotPanel", "Alt+P"),
     Place(
         "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+3"
     ),

@@ -22,10 +22,11 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         theme: colours.
         x: label of the horizontal axis.
         y: label of the vertical axis.
+        axis_items: axes in place of the usual ones, by side.
     """
 
-    def __init__(self, theme: Theme, x: str = "", y: str = "") -> None:
-        super().__init__()
+    def __init__(self, theme: Theme, x: str = "", y: str = "", axis_items: dict[str, Any] | None = None) -> None:
+        super().__init__(axisItems=axis_items)
         self.setLabel("bottom", x)
         self.setLabel("left", y)
         self.plotItem.setMenuEnabled(False)

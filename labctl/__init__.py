@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from data.scan import ScanPlan
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
+    from labctl.curves import save_curves
     from labctl.evaluating import compare, load
     from labctl.learning import prepare_speech
     from labctl.learning import train_arms as train
@@ -47,6 +48,7 @@ _HOMES = {
     "plans": "labctl.measuring:plans",
     "sweep": "labctl.measuring:sweep",
     "scan": "labctl.scanning:scan",
+    "save_curves": "labctl.curves:save_curves",
     "compare": "labctl.evaluating:compare",
     "load": "labctl.evaluating:load",
     "prepare_speech": "labctl.learning:prepare_speech",
@@ -82,6 +84,7 @@ __all__ = [
     "open_bench",
     "plans",
     "prepare_speech",
+    "save_curves",
     "scan",
     "sweep",
     "train",

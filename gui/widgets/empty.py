@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 
 class EmptyState(QWidget):
-    """A heading, a sentence, and at most one button.
+    """A heading, a sentence, and at most two buttons.
 
     Args:
         heading: what is missing.
         sentence: what to do about it.
         button: what the button says; empty for none.
         pressed: what the button does.
+        other: what a second button says; empty for none.
+        other_pressed: what that does.
         parent: as everywhere in Qt.
     """
 
@@ -25,6 +28,8 @@ class EmptyState(QWidget):
         sentence: str,
         button: str = "",
         pressed: Callable[[], None] | None = None,
+        other: str = "",
+        other_pressed: Callable[[], None] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -42,9 +47,14 @@ class EmptyState(QWidget):
         column.addStretch(2)
         column.addWidget(head)
         column.addWidget(text)
-        if button and pressed is not None:
-            press = QPushButton(button)
-            press.clicked.connect(lambda _checked=False: pressed())
-            column.addSpacing(8)
-            column.addWidget(press, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(8)
+        for said, do in ((button, pressed), (other, other_pressed)):
+            if said and do is not None:
+                press = QPushButton(said)
+                press.clicked.connect(partial(_press, do))
+                column.addWidget(press, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+
+
+def _press(do: Callable[[], None], _checked: bool = False) -> None:
+    do()

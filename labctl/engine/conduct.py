@@ -102,6 +102,7 @@ class Conductor:
             tuple(work.devices),
             about.axes,
             about.shape,
+            about.quantities,
         )
 
     def _measure(self) -> None:

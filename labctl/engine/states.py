@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from data.errors import BadInput, LabctlError
+from data.instrument import Quantity
 from data.metadata import Status as Ending
 from data.sweep import Coordinate
 
@@ -116,6 +117,7 @@ class Began:
         devices: the hardware that takes part, by name.
         axes: what varies over its steps, by name, where that is known beforehand.
         shape: steps of each dimension; empty for anything that is no grid.
+        quantities: what its rows hold, one number each, by variable.
     """
 
     title: str
@@ -127,6 +129,7 @@ class Began:
     devices: tuple[str, ...] = ()
     axes: Mapping[str, Coordinate] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

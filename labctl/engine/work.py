@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from data.instrument import Quantity
 from data.metadata import RunMetadata
 from data.metadata import Status as Ending
 from data.sweep import Coordinate
@@ -88,6 +89,7 @@ class About:
         simulated: whether the numbers come from a model, an emulated board or a simulated instrument.
         axes: what varies over its steps, by name, where that is known beforehand.
         shape: steps of each dimension; empty for anything that is no grid.
+        quantities: what its rows hold, one number each, by variable.
     """
 
     kind: str
@@ -95,13 +97,18 @@ class About:
     simulated: bool = False
     axes: Mapping[str, Coordinate] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, metadata: RunMetadata, axes: Mapping[str, Coordinate] | None = None, shape: tuple[int, ...] = ()
+        cls,
+        metadata: RunMetadata,
+        axes: Mapping[str, Coordinate] | None = None,
+        shape: tuple[int, ...] = (),
+        quantities: Mapping[str, Quantity] | None = None,
     ) -> About:
         """What a file says of its run."""
-        return cls(metadata.kind, metadata.run_id, metadata.simulated, axes or {}, shape)
+        return cls(metadata.kind, metadata.run_id, metadata.simulated, axes or {}, shape, quantities or {})
 
 
 class Work(Protocol):

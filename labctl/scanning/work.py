@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 from data.axes import number
 from data.errors import BadInput, LabctlError
-from data.instrument import Value
+from data.instrument import Quantity, Value
 from data.metadata import RunMetadata
 from data.metadata import Status as Ending
 from data.scan import SCHEDULE, SCHEDULE_QUANTITIES, ScanPlan, with_settings
-from data.scanrun import OUTPUT, ScanRow, ScanWriter, variable_names
+from data.scanrun import ELAPSED, OUTPUT, ScanRow, ScanWriter, variable_names
 from data.sweep import Batch, Coordinate, SweepPlan
 from data.values import Outputs, Schedule
 from labctl.engine.preflight import room_on_disk
@@ -75,13 +76,15 @@ class ScanWork:
     @property
     def about(self) -> About:
         """As its file says."""
-        plan, quantities = self._plan, self._rig.quantities
+        plan, known = self._plan, {**self._rig.quantities, **SCHEDULE_QUANTITIES}
         axes = {}
         if plan.adaptive is None and plan.count <= MOST_SHOWN:
-            for name, values in plan.path().items():
-                quantity = {**quantities, **SCHEDULE_QUANTITIES}[name]
-                axes[name] = Coordinate(values, quantity.unit, quantity.label)
-        return About.of(self._metadata, axes, plan.shape if plan.adaptive is None else ())
+            axes = {name: Coordinate(it, known[name].unit, known[name].label) for name, it in plan.path().items()}
+        names = variable_names(plan)
+        told = {names[f"read {name}"]: replace(known[name], name=name) for name in plan.read}
+        told |= {names[name]: replace(known[name], name=name) for name in plan.targets if name not in axes}
+        told[ELAPSED] = Quantity("time", "time since the run began", "s")
+        return About.of(self._metadata, axes, plan.shape if plan.adaptive is None else (), told)
 
     @property
     def total(self) -> int:
@@ -224,6 +227,7 @@ class ScanWork:
 def _arrays(row: ScanRow, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     """A row as it stands in the file."""
     arrays = {names[target]: np.array([value]) for target, value in row.settings.items()}
+    arrays[ELAPSED] = np.array([row.elapsed_s])
     arrays |= {names[f"read {name}"]: np.array([value]) for name, value in row.readings.items()}
     return arrays if row.outputs is None else arrays | {OUTPUT: row.outputs[np.newaxis]}
 

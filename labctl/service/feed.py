@@ -5,25 +5,37 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from labctl.rig import BOARD
-from labctl.service.messages import Axis, EngineStatus, FolderChanged, Message, Points, RunBegan, RunEnded
+from labctl.service.messages import (
+    MEAN_OUTPUT,
+    TIME,
+    TRIAL_NOISE,
+    Axis,
+    EngineStatus,
+    FolderChanged,
+    Message,
+    Points,
+    RunBegan,
+    RunEnded,
+)
+from labctl.service.points import every_of, joined, points_of
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
-    from labctl.engine import Event, Mailbox
+    from labctl.engine import Began, Event, Mailbox, Rows
 
 EVERY_S: Final = 0.05
 """Seconds between two looks at the engine."""
 DISK_EVERY_S: Final = 2.0
 CAPACITY: Final = 512
-OUTPUT: Final = "output"
 
 
 class EngineFeed:
@@ -46,6 +58,9 @@ class EngineFeed:
         self._disk = (0.0, 0)
         self.pause_next = False
         """Whether to pause the next run as soon as it begins; a pause that is reached takes it back."""
+        self._board = ""
+        self._names: dict[str, str] = {}
+        self._looked = time.monotonic()
 
     @property
     def in_use(self) -> frozenset[str]:
@@ -57,6 +72,7 @@ class EngineFeed:
         self.leave()
         self._left.clear()
         self._instruments = frozenset(bench.instruments)
+        self._board = str(bench.board.identity)
         self._thread = threading.Thread(target=self._watch, args=(bench,), name="labctl-service-feed", daemon=True)
         self._thread.start()
 
@@ -80,15 +96,24 @@ class EngineFeed:
             bench.engine.unsubscribe(box)
 
     def _look(self, bench: Bench, box: Mailbox) -> None:
-        from labctl.engine import Began, NotNow, State, StateChanged
+        from labctl.engine import Began, Ended, NotNow, Rows, State, StateChanged
 
+        rows: list[Rows] = []
         for event in box.drain():
+            if isinstance(event, Rows):
+                rows.append(event)
+                continue
+            if isinstance(event, Began | Ended):  # progress comes between any two rows, and may come before them
+                self._tell_points(rows)
+                rows = []
             self._heard(event)
             if isinstance(event, StateChanged) and event.new is State.PAUSED:
                 self.pause_next = False
             elif isinstance(event, Began) and self.pause_next:
                 with suppress(NotNow):  # over already; then the one after it
                     bench.engine.pause()
+        self._tell_points(rows)
+        self._looked = time.monotonic()
         status = bench.engine.status()
         waiting = status.waiting
         active = status.state not in ("idle", "failed")
@@ -109,27 +134,57 @@ class EngineFeed:
         )
 
     def _heard(self, event: Event) -> None:
-        from labctl.engine import Began, Ended, Progress, Rows
+        from labctl.engine import Began, Ended, Progress
 
         if isinstance(event, Began):
             self._began, self._left_s = time.monotonic(), None
             self._in_use = frozenset(name if name in self._instruments else BOARD for name in event.devices)
-            axes = {name: Axis(item.values, item.unit, item.long_name) for name, item in event.axes.items()}
-            path = "" if event.path is None else str(event.path)
-            self._run = RunBegan(
-                event.run_id, event.title, event.kind, path, event.total, event.simulated, axes, {}, event.shape
-            )
+            self._run = self._beginning(event)
             self._tell(self._run)
         elif isinstance(event, Progress):
             self._left_s, self._message = event.left_s, event.message
-        elif isinstance(event, Rows):
-            self._tell(points_of(self._run.run_id, event.first, event.values))
         elif isinstance(event, Ended):
             outcome = event.outcome
             self._in_use = frozenset()
             path = "" if outcome.path is None else str(outcome.path)
             self._tell(RunEnded(self._run.run_id, self._run.title, str(outcome.status), outcome.message, path))
             self._tell(FolderChanged("runs"))
+
+    def _beginning(self, event: Began) -> RunBegan:
+        axes = {name: Axis(item.values, item.unit, item.long_name) for name, item in event.axes.items()}
+        known = event.quantities
+        self._names = {variable: item.name for variable, item in known.items()}
+        return RunBegan(
+            event.run_id,
+            event.title,
+            event.kind,
+            "" if event.path is None else str(event.path),
+            event.total,
+            event.simulated,
+            axes,
+            {TIME: "s", MEAN_OUTPUT: "1", TRIAL_NOISE: "1", **{item.name: item.unit for item in known.values()}},
+            event.shape,
+            {item.name: item.label for item in known.values()},
+            self._board,
+            datetime.now().astimezone().isoformat(timespec="seconds"),
+        )
+
+    def _tell_points(self, rows: list[Rows]) -> None:
+        """Tell what was saved since the last look, with the time at which that was."""
+        every = every_of(self._run.total)
+        pieces = [
+            points_of(self._run.run_id, first, values, every=every, names=self._names) for first, values in joined(rows)
+        ]
+        counts = [_length(piece) for piece in pieces]
+        now = time.monotonic()
+        began = max(self._looked, self._began) - self._began
+        times = np.linspace(began, now - self._began, sum(counts) + 1)[1:]
+        done = 0
+        for piece, count in zip(pieces, counts, strict=True):
+            if TIME not in piece.values:
+                piece = replace(piece, values={**piece.values, TIME: times[done : done + count]})
+            self._tell(piece)
+            done += count
 
     def _disk_free(self, bench: Bench) -> int:
         looked, free = self._disk
@@ -140,20 +195,5 @@ class EngineFeed:
         return free
 
 
-def points_of(run_id: str, first: int, values: Mapping[str, NDArray[Any]]) -> Points:
-    """Rows of a run as numbers to draw.
-
-    A variable with one number a row is drawn as it is. Outputs, shape (rows, ..., repeats, columns), are drawn as their
-    mean and their spread over repeats, and as an image of the columns' means.
-    """
-    drawn: dict[str, NDArray[Any]] = {}
-    rows: NDArray[Any] | None = None
-    for name, array in values.items():
-        if array.ndim == 1:
-            drawn[name] = array
-        elif name == OUTPUT:
-            columns = array.reshape(len(array), -1, array.shape[-1])
-            rows = columns.mean(axis=1, dtype=np.float32)
-            drawn["mean output"] = rows.mean(axis=1)
-            drawn["spread over repeats"] = columns.std(axis=1, dtype=np.float32).mean(axis=1)
-    return Points(run_id, first, drawn, rows)
+def _length(points: Points) -> int:
+    return next((len(array) for array in points.values.values()), 0)

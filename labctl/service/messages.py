@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from numpy.typing import NDArray
 
@@ -13,6 +13,13 @@ from data.instrument import Quantity, Reading
 Kind = Literal["input", "link", "stopped", "failed", "mistake"]
 Light = Literal["off", "busy", "ok", "warning", "fault"]
 TaskState = Literal["waiting", "running", "done", "stopped", "failed"]
+
+MEAN_OUTPUT: Final = "mean output"
+"""Quantity of a run: mean ADC code over columns, repeats and vectors of a point."""
+TRIAL_NOISE: Final = "trial noise"
+"""Quantity of a run: standard deviation over the repeats of a point, mean over the columns."""
+TIME: Final = "time"
+"""Quantity of a run: seconds since it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +249,9 @@ class RunBegan(Message):
         axes: by name.
         quantities: unit of each quantity that will come, by name.
         shape: steps of each dimension of the scan; one number for anything that is no grid.
+        labels: what each quantity is, in words, by name.
+        board: who it is measured on, empty where nobody knows.
+        started: when, ISO 8601, empty where nobody knows.
     """
 
     run_id: str
@@ -253,6 +263,9 @@ class RunBegan(Message):
     axes: Mapping[str, Axis] = field(default_factory=dict)
     quantities: Mapping[str, str] = field(default_factory=dict)
     shape: tuple[int, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    board: str = ""
+    started: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +276,15 @@ class Points(Message):
         run_id: of the run.
         first: index of the first of them.
         values: one number for each point, by quantity, shape (points,).
-        rows: the columns' outputs, mean over repeats, shape (points, columns); None where there are none.
+        rows: the columns' outputs, mean over repeats, shape (chosen points, columns); None where there are none.
+        every: the chosen points are those whose index is a multiple of it.
     """
 
     run_id: str
     first: int
     values: Mapping[str, NDArray[Any]]
     rows: NDArray[Any] | None = None
+    every: int = 1
     droppable: ClassVar[bool] = True
 
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from data.metadata import RunMetadata
 from data.runfile import Run, read_run
-from data.scanrun import is_scan, scan_of
+from data.scanrun import ELAPSED, is_scan, scan_of, variable_names
 from data.sweepfile import sweep_of
-from labctl.service.feed import OUTPUT, points_of
-from labctl.service.messages import Axis, Points, RunBegan, RunData
+from labctl.service.messages import MEAN_OUTPUT, TIME, TRIAL_NOISE, Axis, Points, RunBegan, RunData
+from labctl.service.points import OUTPUT, every_of, points_of
 
 
 def run_data(path: Path) -> RunData:
@@ -25,17 +25,22 @@ def run_data(path: Path) -> RunData:
     metadata = run.metadata
     axes: dict[str, Axis] = {}
     values: dict[str, NDArray[Any]] = {}
-    units: dict[str, str] = {}
+    units: dict[str, str] = {TIME: "s", MEAN_OUTPUT: "1", TRIAL_NOISE: "1"}
+    labels: dict[str, str] = {}
     shape: tuple[int, ...] = ()
     total = run.rows_done or 0
     if is_scan(run):
         scan = scan_of(run)
         total, shape = scan.plan.count, scan.plan.shape if scan.plan.adaptive is None else ()
-        units = {name: _unit_of(run, name) for name in (*scan.settings, *scan.readings)}
-        axes = {name: Axis(taken, units[name], _label_of(run, name)) for name, taken in scan.settings.items()}
+        known = variable_names(scan.plan)
+        for name in scan.settings:
+            axes[name] = Axis(scan.settings[name], *_told(run, known[name]))
+        for name in scan.readings:
+            units[name], labels[name] = _told(run, known[f"read {name}"])
         values = {name: taken[: scan.measured] for name, taken in scan.readings.items()}
         if scan.outputs is not None:
             values[OUTPUT] = scan.outputs[: scan.measured]
+        values[TIME] = run.values(ELAPSED)[: scan.measured]
     elif "plan_kind" in run.variables:
         sweep = sweep_of(run)
         total = sweep.plan.points
@@ -51,8 +56,12 @@ def run_data(path: Path) -> RunData:
         axes,
         units,
         shape,
+        labels,
+        "" if metadata.identity is None else str(metadata.identity),
+        metadata.started,
     )
-    points = points_of(metadata.run_id, 0, values) if values else Points(metadata.run_id, 0, {})
+    every = every_of(total)
+    points = points_of(metadata.run_id, 0, values, every=every) if values else Points(metadata.run_id, 0, {})
     plan = metadata.plan if is_scan(run) else ""
     return RunData(began, points, str(metadata.status), metadata.message, facts(metadata), plan)
 
@@ -78,11 +87,7 @@ def facts(metadata: RunMetadata) -> tuple[tuple[str, str], ...]:
     return tuple((label, str(value)) for label, value in found if value)
 
 
-def _unit_of(run: Run, name: str) -> str:
-    variable = run.variables.get(name.replace(".", "_"))
-    return "" if variable is None else variable.unit
-
-
-def _label_of(run: Run, name: str) -> str:
-    variable = run.variables.get(name.replace(".", "_"))
-    return name if variable is None else variable.long_name
+def _told(run: Run, variable: str) -> tuple[str, str]:
+    """Unit and meaning of a variable."""
+    found = run.variables[variable]
+    return found.unit, found.long_name
