@@ -56,6 +56,14 @@ class Place:
 
 PLACES: tuple[Place, ...] = (
     Place("instruments", "Instruments", "mdi6.connection", "left", "gui.panels.instruments:InstrumentsPanel", "Alt+1"),
+    Place(
+        "calibration",
+        "Calibration",
+        "mdi6.tune-vertical",
+        "centre",
+        "gui.panels.calibration:CalibrationPanel",
+        "Alt+5",
+    ),
     Place("log", "Log", "mdi6.text-box-outline", "bottom", "gui.panels.log:LogPanel", "Alt+L"),
     Place("script", "Script", "mdi6.language-python", "bottom", "gui.panels.script:ScriptPanel", "Alt+C"),
 )

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from data.scan import ScanPlan
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
+    from labctl.calibrations.differences import compare_calibrations
+    from labctl.calibrations.history import calibration_history
+    from labctl.calibrations.orders import order_curves
+    from labctl.calibrations.probing import probe_calibration
     from labctl.evaluating import compare, load
     from labctl.learning import prepare_speech
     from labctl.learning import train_arms as train
@@ -47,6 +51,10 @@ _HOMES = {
     "plans": "labctl.measuring:plans",
     "sweep": "labctl.measuring:sweep",
     "scan": "labctl.scanning:scan",
+    "compare_calibrations": "labctl.calibrations.differences:compare_calibrations",
+    "calibration_history": "labctl.calibrations.history:calibration_history",
+    "order_curves": "labctl.calibrations.orders:order_curves",
+    "probe_calibration": "labctl.calibrations.probing:probe_calibration",
     "compare": "labctl.evaluating:compare",
     "load": "labctl.evaluating:load",
     "prepare_speech": "labctl.learning:prepare_speech",
@@ -76,12 +84,16 @@ __all__ = [
     "ScanPlan",
     "Schedule",
     "calibrate",
+    "calibration_history",
     "compare",
+    "compare_calibrations",
     "export",
     "load",
     "open_bench",
+    "order_curves",
     "plans",
     "prepare_speech",
+    "probe_calibration",
     "scan",
     "sweep",
     "train",

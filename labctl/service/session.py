@@ -16,6 +16,7 @@ from labctl.bench import EMULATED, Bench, BenchConfig, open_bench, read_config
 from labctl.engine.states import ACTIVE
 from labctl.instruments import Instruments
 from labctl.rig import BOARD
+from labctl.service.applied import Applied
 from labctl.service.feed import EngineFeed
 from labctl.service.messages import BenchStatus, Device, FolderChanged, Light, Message, Quantities, Readings
 from labctl.service.request import Lane
@@ -38,6 +39,7 @@ class Session:
         self.instruments = Instruments({})
         self.feed = EngineFeed(tell)
         self.tasks = Tasks()
+        self.applied = Applied(tell)
         self._bench: Bench | None = None
         self._connected: dict[str, Identity] = {}
         self._busy: dict[str, str] = {}
@@ -48,6 +50,11 @@ class Session:
     def runs(self) -> Path:
         """Folder of the run files."""
         return self.config.runs
+
+    @property
+    def calibration(self) -> str:
+        """Id of the calibration that live runs and comparisons use; ``latest`` while none was applied."""
+        return self.applied.calibration
 
     @property
     def bench(self) -> Bench:
@@ -110,6 +117,7 @@ class Session:
             with self._lock:
                 self._bench = bench
                 self._connected[BOARD] = bench.board.identity
+            self.applied.forget_others(bench.board.identity.serial_number)
             self.feed.follow(bench)
         self._tell_quantities(BOARD, bench.board)
 
