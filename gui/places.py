@@ -65,9 +65,17 @@ PLACES: tuple[Place, ...] = (
         "Alt+2",
         stacked=True,
     ),
-    Place("plot", "Live plot", "mdi6.chart-line", "centre", "gui.panels.plot:PlotPanel", "Alt+P"),
+    Place("plot", "Live plot", "mdi6.chart-line", "centre", "gui.panels.plot:PlotPanel", "Alt+3"),
     Place(
-        "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+3"
+        "calibration",
+        "Calibration",
+        "mdi6.tune-vertical",
+        "centre",
+        "gui.panels.calibration:CalibrationPanel",
+        "Alt+4",
+    ),
+    Place(
+        "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+7"
     ),
     Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),
     Place("runs", "Runs", "mdi6.database-outline", "bottom", "gui.panels.runs:RunsPanel", "Alt+U"),

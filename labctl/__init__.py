@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
     from labctl.curves import save_curves
+    from labctl.calibrations.differences import compare_calibrations
+    from labctl.calibrations.history import calibration_history
+    from labctl.calibrations.orders import order_curves
+    from labctl.calibrations.probing import probe_calibration
     from labctl.evaluating import compare, load
     from labctl.learning import prepare_speech
     from labctl.learning import train_arms as train
@@ -49,6 +53,10 @@ _HOMES = {
     "sweep": "labctl.measuring:sweep",
     "scan": "labctl.scanning:scan",
     "save_curves": "labctl.curves:save_curves",
+    "compare_calibrations": "labctl.calibrations.differences:compare_calibrations",
+    "calibration_history": "labctl.calibrations.history:calibration_history",
+    "order_curves": "labctl.calibrations.orders:order_curves",
+    "probe_calibration": "labctl.calibrations.probing:probe_calibration",
     "compare": "labctl.evaluating:compare",
     "load": "labctl.evaluating:load",
     "prepare_speech": "labctl.learning:prepare_speech",
@@ -78,13 +86,17 @@ __all__ = [
     "ScanPlan",
     "Schedule",
     "calibrate",
+    "calibration_history",
     "compare",
+    "compare_calibrations",
     "export",
     "load",
     "open_bench",
+    "order_curves",
     "plans",
     "prepare_speech",
     "save_curves",
+    "probe_calibration",
     "scan",
     "sweep",
     "train",

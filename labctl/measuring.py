@@ -128,13 +128,16 @@ def sweep_all(
     return files
 
 
-def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent) -> tuple[Path, ...]:
+def sweep_by_design(
+    bench: Bench, *, seed: int = 0, listener: Listener = silent, stop: Stop = never
+) -> tuple[Path, ...]:
     """Measure a first look, then what a calibration gains most from, in the time that the quick sweeps take.
 
     Args:
         bench: the open bench.
         seed: of the vectors and weights that are drawn at random.
         listener: hears of progress.
+        stop: asked between batches; true keeps what was measured and ends.
 
     Raises:
         BadInput: none of the columns works.
@@ -146,14 +149,14 @@ def sweep_by_design(bench: Bench, *, seed: int = 0, listener: Listener = silent)
     geometry, schedule, cost = bench.board.geometry, bench.schedule, design.Cost()
     usual = plans(bench, budget="quick", seed=seed)
     first = design.first_look(geometry, schedule, seed=seed)
-    files = list(sweep_all(bench, first, seed=seed, listener=part(listener, 0.0, 0.3)))
+    files = list(sweep_all(bench, first, seed=seed, listener=part(listener, 0.0, 0.3), stop=stop))
     listener(0.3, "choosing what to measure")
     chip, passing, excess = design.rough_model([read_sweep(path) for path in files], geometry)
     time_ns = sum(cost.of(plan) for plan in usual if plan.kind != HELD_OUT) - sum(cost.of(plan) for plan in first)
     possible = design.possible_sweeps(geometry, schedule, seed=seed)
     chosen = design.choose_sweeps(chip, passing, excess, first, possible, time_ns, cost)
     last = [*chosen, *(plan for plan in usual if plan.kind == HELD_OUT)]
-    return (*files, *sweep_all(bench, last, seed=seed, listener=part(listener, 0.6, 1.0)))
+    return (*files, *sweep_all(bench, last, seed=seed, listener=part(listener, 0.6, 1.0), stop=stop))
 
 
 def calibrate(
@@ -164,6 +167,7 @@ def calibrate(
     budget: Budget | Literal["optimal"] | None = None,
     seed: int | None = None,
     listener: Listener = silent,
+    stop: Stop = never,
 ) -> CalibrationRecord:
     """Fit the ordered and the unordered model; the record is saved as ``<calibration_id>-calibration.h5``.
 
@@ -175,6 +179,7 @@ def calibrate(
             chooses the sweeps that tell most about this board (:mod:`calibration.design`).
         seed: of the vectors and weights that are drawn at random; None is 0.
         listener: hears of progress.
+        stop: asked between steps; true ends it, what was measured is kept.
 
     Raises:
         BadInput: neither bench nor runs, runs together with a budget or a seed, runs of different boards, or a sweep
@@ -190,10 +195,10 @@ def calibrate(
         temperature = bench.board.temperature()
         heard = part(listener, 0.0, ACQUISITION)
         if budget == "optimal":
-            runs = sweep_by_design(bench, seed=seed or 0, listener=heard)
+            runs = sweep_by_design(bench, seed=seed or 0, listener=heard, stop=stop)
         else:
             chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
-            runs = sweep_all(bench, chosen, seed=seed or 0, listener=heard)
+            runs = sweep_all(bench, chosen, seed=seed or 0, listener=heard, stop=stop)
     files = [Path(run) for run in runs]
     if not files:
         raise BadInput("there are no runs to fit")
@@ -207,12 +212,23 @@ def calibrate(
         metadata.geometry,
         bench.schedule if bench is not None else _working_schedule([item.plan for item in sweeps]),
         temperature_c=temperature,
-        progress=part(listener, ACQUISITION if temperature is not None else 0.0, 1.0, "fit: "),
+        progress=_stoppable(part(listener, ACQUISITION if temperature is not None else 0.0, 1.0, "fit: "), stop),
     )
     target = folder or (bench.runs if bench is not None else files[0].parent)
     record = replace(record, calibration_id=new_run_id(folder=target))
     record.save(target / f"{record.calibration_id}-calibration.h5")
     return record
+
+
+def _stoppable(listener: Listener, stop: Stop) -> Listener:
+    """Hears of the fit, and ends it: a fit has no half that would be worth keeping."""
+
+    def heard(fraction: float, message: str) -> None:
+        if stop():
+            raise Cancelled("stopped during the fit; the sweeps are kept, and can be fitted later")
+        listener(fraction, message)
+
+    return heard
 
 
 def calibration_summary(record: CalibrationRecord) -> dict[str, object]:

@@ -10,19 +10,10 @@ from matplotlib.figure import Figure
 
 from calibration.record import CalibrationRecord, load_record
 from data.runfile import read_metadata
+from labctl.calibrations.columns import Shown, parameters_in_use
 from labctl.report import plots
 from labctl.report.facts import facts
 from labctl.report.page import Page
-
-SHOWN = (
-    ("gain", "gain / codes per unit charge", 1.0),
-    ("offset", "offset / codes", 1.0),
-    ("tau_membrane_ns", "membrane time constant / µs", 1e-3),
-    ("rail_low", "lower rail / codes", 1.0),
-    ("rail_high", "upper rail / codes", 1.0),
-    ("tau_line_ns", "line time constant / ns", 1.0),
-    ("line_limit", "line limit / charge", 1.0),
-)
 
 
 def page(path: Path) -> Page:
@@ -92,31 +83,24 @@ def _histogram(record: CalibrationRecord) -> Figure:
 
 def _parameters(result: Page, record: CalibrationRecord) -> None:
     result.heading("Parameters of the ordered model")
-    without_line = () if "line" in record.ordered.terms else ("tau_line_ns", "line_limit")
-    names = [
-        item
-        for item in SHOWN
-        if item[0] not in without_line and np.isfinite(getattr(record.ordered, item[0])[record.passes]).all()
-    ]
-    if not without_line:
+    shown = parameters_in_use(record)
+    if "line" in record.ordered.terms:
         result.text(
             "Time constant and limit of the line describe one compression together and are strongly correlated: they "
             "are effective values, drawn towards what all columns share."
         )
-    result.figure(_per_column(record, names), "Every column that passes, with one standard error.")
+    result.figure(_per_column(record, shown), "Every column that passes, with one standard error.")
     result.figure(_curves(record), "Curves that all columns share, as the difference from the ideal, and row gains.")
 
 
-def _per_column(record: CalibrationRecord, names: Sequence[tuple[str, str, float]]) -> Figure:
+def _per_column(record: CalibrationRecord, shown: Sequence[Shown]) -> Figure:
     columns = record.columns
-    with plots.drawing(9.0, 1.7 * len(names)) as figure:
-        for axes, (name, label, scale) in zip(
-            np.atleast_1d(figure.subplots(len(names), 1, sharex=True)), names, strict=True
-        ):
-            values = scale * getattr(record.ordered, name)[columns]
-            errors = scale * np.nan_to_num(record.standard_error(name)[columns])
-            plots.interval(axes, columns.astype(float), values, errors, name, plots.COLOURS["ordered"])
-            axes.set_ylabel(label, fontsize=7)
+    with plots.drawing(9.0, 1.7 * len(shown)) as figure:
+        for axes, item in zip(np.atleast_1d(figure.subplots(len(shown), 1, sharex=True)), shown, strict=True):
+            values = item.scale * getattr(record.ordered, item.name)[columns]
+            errors = item.scale * np.nan_to_num(record.standard_error(item.name)[columns])
+            plots.interval(axes, columns.astype(float), values, errors, item.name, plots.COLOURS["ordered"])
+            axes.set_ylabel(item.axis, fontsize=7)
         axes.set_xlabel("column")
     return figure
 

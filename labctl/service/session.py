@@ -18,6 +18,7 @@ from labctl.engine.states import ACTIVE, NotNow
 from labctl.instruments import Instruments
 from labctl.queue import Estimates
 from labctl.rig import BOARD
+from labctl.service.applied import Applied
 from labctl.service.feed import EngineFeed
 from labctl.service.library import RunLibrary
 from labctl.service.messages import BenchStatus, Device, FolderChanged, Light, Message, Quantities, Readings
@@ -48,6 +49,7 @@ class Session:
         self.library = RunLibrary()
         self.estimates = Estimates()
         self.watch = FolderWatch(tell)
+        self.applied = Applied(tell)
         self._bench: Bench | None = None
         self._connected: dict[str, Identity] = {}
         self._busy: dict[str, str] = {}
@@ -58,6 +60,11 @@ class Session:
     def runs(self) -> Path:
         """Folder of the run files."""
         return self.config.runs
+
+    @property
+    def calibration(self) -> str:
+        """Id of the calibration that live runs and comparisons use; ``latest`` while none was applied."""
+        return self.applied.calibration
 
     @property
     def bench(self) -> Bench:
@@ -121,6 +128,7 @@ class Session:
             with self._lock:
                 self._bench = bench
                 self._connected[BOARD] = bench.board.identity
+            self.applied.forget_others(bench.board.identity.serial_number)
             self.feed.follow(bench)
         self._tell_quantities(BOARD, bench.board)
 

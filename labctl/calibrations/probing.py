@@ -1,0 +1,36 @@
+"""Whether a calibration still describes the board that is connected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibration.probe import probe
+from calibration.record import CalibrationRecord, load_record
+from labctl.calibrations.looking import entry_of
+from labctl.calibrations.values import Probed
+from labctl.library import find
+
+if TYPE_CHECKING:
+    from labctl.bench import Bench
+
+
+def probe_calibration(bench: Bench, calibration: CalibrationRecord | Path | str = "latest") -> Probed:
+    """Ask the board of a bench, with a few dozen vectors, whether a calibration still holds.
+
+    Args:
+        bench: the open bench.
+        calibration: a record, its file, its run id, the start of one, or ``latest``.
+
+    Raises:
+        WrongBoard: it is another board's, or that of another firmware.
+        BadInput: there is no such calibration, or it is damaged.
+        LinkError: the link failed.
+    """
+    if isinstance(calibration, CalibrationRecord):
+        record, path = calibration, bench.runs / f"{calibration.calibration_id}-calibration.h5"
+    else:
+        path = find(calibration, folder=bench.runs, kind="calibration")
+        record = load_record(path)
+    found = probe(record, bench.board)
+    return Probed(entry_of(record, path), found.verdict, str(found))
