@@ -18,7 +18,6 @@ from drivers.errors import (
     WrongBoard,
 )
 from drivers.exchange import Statistics
-from drivers.lasting import LastingBoard
 from drivers.link import Link, open_link
 from drivers.lock import Holder, InUse
 
@@ -30,7 +29,6 @@ __all__ = [
     "Disconnected",
     "Holder",
     "InUse",
-    "LastingBoard",
     "Link",
     "LinkError",
     "LinkSettings",

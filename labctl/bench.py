@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,12 @@ from pydantic import Field, ValidationError
 from data.errors import BadInput, Problems
 from data.values import Geometry, Identity, Schedule
 from labctl.instruments import InstrumentConfig, InstrumentName, Instruments, Section
+from labctl.progress import Stop, never
 from labctl.running import EngineConfig, InterlockConfig
 
 if TYPE_CHECKING:
     from drivers.board import AnalogBoard
-    from drivers.lasting import LastingBoard
-    from labctl.engine import Engine
+    from labctl.engine import BorrowersFile, Engine, LentBoard
 
 log = logging.getLogger(__name__)
 
@@ -139,11 +140,38 @@ class Bench:
         """
         self._resources.close()
 
-    def lasting_board(self) -> LastingBoard:
-        """The board for work that no engine resumes, such as a network's: a lost link is opened again in a call."""
-        from drivers.lasting import LastingBoard
+    def lend(
+        self,
+        title: str,
+        *,
+        total: int = 1,
+        file: BorrowersFile | None = None,
+        kind: str = "network",
+        stop: Stop = never,
+        say: Callable[[str], None] | None = None,
+    ) -> AbstractContextManager[LentBoard]:
+        """The board as an analog processor for work that is not a plan, such as a network's; leave it with ``with``.
 
-        return LastingBoard(self.board, self.config.engine.reconnect_s)
+        It is a run of :attr:`engine` like any other: it can be paused, stopped, aborted and watched, a lost link is a
+        pause, the interlocks of the bench file hold, and the board is in its safe state afterwards. See
+        :func:`labctl.engine.lend`.
+
+        Args:
+            title: what it is for, in words.
+            total: steps in all, for :meth:`LentBoard.progress`.
+            file: the run file that the caller writes meanwhile; it says how the loan ended if that was too early.
+            kind: what is done, where there is no file that says so.
+            stop: asked at every checkpoint; true ends it.
+            say: hears why it is held up, and warnings; without it the log does.
+
+        Raises:
+            Problems: an instrument that an interlock watches is not there.
+        """
+        from labctl.engine import Loan, lend
+        from labctl.engine.engine import warn
+        from labctl.rig import watch_of
+
+        return lend(self.engine, self.board, Loan(title, kind, total, file, watch_of(self), (), stop, say or warn))
 
     def __enter__(self) -> Self:
         return self

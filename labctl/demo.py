@@ -193,9 +193,9 @@ class _Clock:
 def _train(
     bench: Bench, speech: SpeechTask, record: CalibrationRecord, start: FloatNetwork, seed: int, listener: Listener
 ) -> tuple[Trained, ...]:
-    return train_arms(
-        Arm, speech, record, folder=bench.runs, board=bench.lasting_board(), start=start, seed=seed, listener=listener
-    )
+    with bench.lend("train networks", total=100 * len(Arm), kind="training") as board:
+        heard = board.heard_by(listener)
+        return train_arms(Arm, speech, record, folder=bench.runs, board=board, start=start, seed=seed, listener=heard)
 
 
 def _compare(

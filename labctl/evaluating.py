@@ -48,7 +48,8 @@ def compare(
 ) -> Comparison:
     """Run a network on the board and on the ordered, unordered and ideal model, and write a comparison run.
 
-    What a target did is saved as soon as it is done, the board's first: an abort keeps it.
+    It runs on :attr:`Bench.engine`, by which it can be paused, stopped and aborted from another thread. What a target
+    did is saved as soon as it is done, the board's first: a stop or an abort keeps it, and the file says so.
 
     Args:
         bench: the open bench.
@@ -62,7 +63,8 @@ def compare(
     Raises:
         BadInput: network, calibration and board do not belong together.
         StaleCalibration: the calibration does not describe the board any more.
-        LinkError: the link failed.
+        Cancelled: somebody stopped or aborted it.
+        LabctlError: the link was lost and did not come back, or an interlock aborted it.
     """
     path = Path(network)
     trained = load_network(path)
@@ -80,18 +82,19 @@ def compare(
     )
     with RunWriter.create(bench.runs, metadata) as writer:
         begin_comparison(trained.network, samples.labels, writer)
-        comparison = compare_network(
-            trained.network,
-            bench.lasting_board(),
-            record,
-            samples.activations,
-            samples.labels,
-            name=path.name,
-            arm=str(trained.arm),
-            seed=seed,
-            listener=listener if test is not None else part(listener, 0.1, 1.0),
-            keep=partial(write_trace, writer=writer),
-        )
+        with bench.lend(f"compare the {trained.arm} network", total=len(samples), file=writer) as board:
+            comparison = compare_network(
+                trained.network,
+                board,
+                record,
+                samples.activations,
+                samples.labels,
+                name=path.name,
+                arm=str(trained.arm),
+                seed=seed,
+                listener=board.heard_by(listener if test is not None else part(listener, 0.1, 1.0)),
+                keep=partial(write_trace, writer=writer),
+            )
         write_results(comparison, writer)
     return comparison.written(metadata.run_id, writer.path)
 
@@ -121,7 +124,8 @@ def calibration_for(calibration: CalibrationRecord | Path | str, bench: Bench) -
     if isinstance(calibration, CalibrationRecord):
         record.check_identity(bench.board.identity)
         return record
-    found = probe(record, bench.board)
+    with bench.lend(f"probe calibration {record.calibration_id}", kind="probe") as board:
+        found = probe(record, board)
     if found.verdict == "stale":
         raise StaleCalibration(f"calibration {record.calibration_id} is {found}; run `labctl calibrate` again")
     if found.verdict == "drifted":

@@ -77,15 +77,12 @@ def train(
         record = calibration_for(calibration, opened) if opened else calibration_record(calibration, config.runs)
         usable_columns(record)
         utterances = prepare_speech(speech, size=size, listener=part(listener, 0.0, 0.2))
+        heard, board = part(listener, 0.2, 1.0), None
+        if opened:
+            board = resources.enter_context(opened.lend("train networks", total=100 * len(wanted), kind="training"))
+            heard = board.heard_by(heard)
         trained = train_arms(
-            wanted,
-            utterances,
-            record,
-            folder=config.runs,
-            board=opened.lasting_board() if opened else None,
-            seed=seed,
-            epochs=epochs,
-            listener=part(listener, 0.2, 1.0),
+            wanted, utterances, record, folder=config.runs, board=board, seed=seed, epochs=epochs, listener=heard
         )
     found = [
         {"arm": item.arm, "validation_accuracy": item.trained.validation_accuracy, "file": item.path}

@@ -3,6 +3,7 @@
 from labctl.engine.engine import Engine, Requirement
 from labctl.engine.events import Ended, Event, Mailbox, Message, Progress, Rows, StateChanged
 from labctl.engine.interlocks import Watch
+from labctl.engine.lending import BorrowersFile, LentBoard, Loan, lend
 from labctl.engine.results import kept_file
 from labctl.engine.states import (
     TRANSITIONS,
@@ -26,13 +27,16 @@ __all__ = [
     "About",
     "Action",
     "Began",
+    "BorrowersFile",
     "Call",
     "Ended",
     "Engine",
     "Event",
     "HasSafeState",
     "Interlock",
+    "LentBoard",
     "Limits",
+    "Loan",
     "Mailbox",
     "Message",
     "NotNow",
@@ -52,5 +56,6 @@ __all__ = [
     "Watch",
     "Work",
     "kept_file",
+    "lend",
     "run_plan",
 ]

@@ -17,10 +17,12 @@ from labctl.engine.hands import Hands
 from labctl.engine.interlocks import Guard, Watch
 from labctl.engine.states import Began, Limits, Outcome, Overdue, State
 from labctl.engine.work import Action, Call, Saved, Wait, Work
-from labctl.progress import Stop
+from labctl.progress import Stop, never
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 0.5
+"""Seconds between two looks whether a wait is over that nobody may have told of."""
 BY_ITSELF = "; it goes on by itself when this is over"
 
 
@@ -156,11 +158,12 @@ class Conductor:
             self._call(action)
 
     def _wait(self, wait: Wait) -> None:
-        ends = time.monotonic() + wait.seconds
+        ends, over = time.monotonic() + wait.seconds, wait.over or never
         with self._control.waiting(wait.name, wait.seconds):
-            while (left := ends - time.monotonic()) > 0:
-                pause = min(left, self._watch.due_in())
-                if self._control.wait_for(lambda: self._control.state is not State.RUNNING, pause):
+            while (left := ends - time.monotonic()) > 0 and not over():
+                pause = min(left, self._watch.due_in(), math.inf if wait.over is None else LOOK_S)
+                self._control.wait_for(lambda: self._control.state is not State.RUNNING or over(), pause)
+                if self._control.state is not State.RUNNING:
                     raise _Again
                 self._look()
                 if self._watch.tripped:

@@ -184,6 +184,11 @@ class Control:
             with self.changed:
                 self._waits.remove(entry)
 
+    def look_again(self) -> None:
+        """Let whoever waits look again whether it has happened."""
+        with self.changed:
+            self.changed.notify_all()
+
     def wait_for(self, happened: Callable[[], bool], seconds: float) -> bool:
         """Wait for something that notifies ``changed``; says whether it happened in time."""
         with self.changed:

@@ -12,7 +12,8 @@ from labctl.engine.conduct import Conductor
 from labctl.engine.control import Control
 from labctl.engine.events import CAPACITY, Ended, Mailbox, Message, Progress, StateChanged
 from labctl.engine.interlocks import Watch
-from labctl.engine.states import ACTIVE, Limits, NotNow, Outcome, State, Status, UnsafeState
+from labctl.engine.results import confirm_safe
+from labctl.engine.states import ACTIVE, Limits, NotNow, Outcome, State, Status
 from labctl.engine.work import Work
 from labctl.progress import Listener, Stop, never, silent
 
@@ -174,16 +175,35 @@ class Engine:
             try:
                 outcome = self._listen(box, listener, say)
             except BaseException as error:
-                self._leave(error)
+                self.leave(error)
                 raise
         finally:
             self.unsubscribe(box)
         if outcome.error is not None:
             raise outcome.error
-        if outcome.unsafe:
-            where = f"; the data are in {outcome.path}" if outcome.path else ""
-            raise UnsafeState(f"{'; '.join(outcome.unsafe)}; check the hardware by hand{where}")
+        confirm_safe(outcome)
         return outcome
+
+    def leave(self, error: BaseException) -> Outcome | None:
+        """End what runs because the foreground was left by an exception, which is to be passed on; how it ended.
+
+        Another Ctrl-C meanwhile aborts it.
+        """
+        reason = "stopped with Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"stopped by {error!r}"
+        self._control.stop_if_active(reason)
+        while True:
+            try:
+                outcome = self.wait()
+            except KeyboardInterrupt:
+                self._control.abort_if_active("aborted with Ctrl-C")
+                continue
+            if outcome is not None and outcome.unsafe:
+                error.add_note("; ".join(outcome.unsafe))
+            return outcome
+
+    def look_again(self) -> None:
+        """Let a wait that can be over early (:class:`labctl.engine.Wait`) look whether it is; for works."""
+        self._control.look_again()
 
     def close(self) -> None:
         """Abort what runs and wait until the hardware is safe; may be called again."""
@@ -213,17 +233,3 @@ class Engine:
             elif isinstance(event, Ended):
                 self.wait()
                 return event.outcome
-
-    def _leave(self, error: BaseException) -> None:
-        """The foreground was left by an exception: end the run before it is passed on."""
-        reason = "stopped with Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"stopped by {error!r}"
-        self._control.stop_if_active(reason)
-        while True:
-            try:
-                outcome = self.wait()
-            except KeyboardInterrupt:
-                self._control.abort_if_active("aborted with Ctrl-C")
-                continue
-            if outcome is not None and outcome.unsafe:
-                error.add_note("; ".join(outcome.unsafe))
-            return

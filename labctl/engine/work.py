@@ -45,10 +45,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Time that has to pass, e.g. for a temperature to settle; pause, stop and abort end it."""
+    """Time that has to pass, e.g. for a temperature to settle; pause, stop and abort end it.
+
+    Attributes:
+        name: what is waited for, in words.
+        seconds: how long.
+        over: ends it earlier; asked now and then, and when somebody calls :meth:`labctl.engine.Engine.look_again`.
+    """
 
     name: str
     seconds: float
+    over: Callable[[], bool] | None = None
 
 
 Action = Call | Wait

@@ -155,10 +155,7 @@ def _calibration(bench: Bench, plan: ScanPlan) -> CalibrationRecord | None:
         return None
     from labctl.evaluating import calibration_for
 
-    try:
-        return calibration_for(plan.needs.calibration, bench)
-    finally:
-        bench.board.safe()
+    return calibration_for(plan.needs.calibration, bench)
 
 
 def _needs(bench: Bench, plan: ScanPlan, rig: Rig, record: CalibrationRecord | None) -> Iterator[str]:

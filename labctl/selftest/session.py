@@ -18,7 +18,7 @@ from data.sweepfile import read_sweep
 from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
 from drivers.board import AnalogBoard, open_board
 from drivers.errors import WrongBoard
-from drivers.lasting import LastingBoard
+from labctl.engine import Engine, Limits, Loan, lend
 from labctl.selftest.workload import Workload, differences
 from models.network import NetworkTrace
 
@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 TIMEOUT_S: Final = 0.25
 """For one answer: far above what the emulated board needs, so short that faults do not cost the whole day."""
 RECONNECT_S: Final = 20.0
+LIMITS: Final = Limits(safe_s=25.0, glitch_s=RECONNECT_S, reconnect_s=RECONNECT_S, losses=12, pause_s=60.0)
+"""Of the engine: a link may be lost by each of a session's faults in turn."""
 OPEN_TRIES: Final = 8
 PAUSE_S: Final = 0.05
 CALL_S: Final = 30.0
@@ -109,14 +111,15 @@ class Session:
 
     def _work(self) -> None:
         board = self._opened()
-        lasting = LastingBoard(board, RECONNECT_S)
+        engine = Engine(LIMITS)
         try:
-            processor = _Watched(lasting, self._timed)
-            self._sweep(processor)
-            trace = self._workload.compute(processor)
+            watched = WatchedBoard(board, self._timed, self.observed)
+            self._sweep(watched, engine)
+            with lend(engine, watched, Loan("a network")) as lent:
+                trace = self._workload.compute(lent)
             self.observed.wrong_values += differences(trace, self._reference.trace)
         finally:
-            self.observed.reconnections += lasting.reconnections
+            engine.close()
             self._timed("close", board.close)
 
     def _opened(self) -> AnalogBoard:
@@ -136,7 +139,7 @@ class Session:
     def _open(self) -> AnalogBoard:
         return open_board(self._address, serial_number=self._serial_number, timeout_s=TIMEOUT_S)
 
-    def _sweep(self, processor: _Watched) -> None:
+    def _sweep(self, board: WatchedBoard, engine: Engine) -> None:
         acknowledged = 0
 
         def acknowledge(points: int) -> None:
@@ -145,7 +148,7 @@ class Session:
 
         with tempfile.TemporaryDirectory(prefix="labctl-selftest-") as folder:
             try:
-                self._workload.sweep(processor, Path(folder), acknowledge)
+                self._workload.sweep(board, Path(folder), acknowledge, engine)
             finally:
                 self._judge(Path(folder), acknowledged)
 
@@ -176,30 +179,51 @@ class Session:
                 self.observed.overdue.append(f"{name} took {took_s:.1f} s")
 
 
-class _Timer(Protocol):
-    def __call__(self, name: str, call: Callable[[], _T]) -> _T: ...
+class Timer(Protocol):
+    """Carries a call out and notes how long it took."""
+
+    def __call__(self, name: str, call: Callable[[], _T]) -> _T:
+        """What the call returns."""
+        ...
 
 
-class _Watched:
-    """A processor whose calls are timed."""
+class WatchedBoard:
+    """A board whose calls are timed and whose reconnections are counted; what an engine runs on.
 
-    def __init__(self, inner: LastingBoard, timed: _Timer) -> None:
+    Args:
+        inner: the board.
+        timed: carries a call out.
+        observed: where reconnections are counted.
+    """
+
+    def __init__(self, inner: AnalogBoard, timed: Timer, observed: Observed) -> None:
         self._inner = inner
         self._timed = timed
+        self._observed = observed
 
     @property
     def geometry(self) -> Geometry:
+        """Of the board."""
         return self._inner.geometry
 
     @property
     def identity(self) -> Identity:
+        """Of the board."""
         return self._inner.identity
 
     def program(self, weights: Weights) -> None:
+        """As the board's."""
         self._timed("program", lambda: self._inner.program(weights))
 
     def multiply(self, activations: Activations, schedule: Schedule) -> Outputs:
+        """As the board's."""
         return self._timed("multiply", lambda: self._inner.multiply(activations, schedule))
 
     def safe(self) -> None:
+        """As the board's."""
         self._timed("safe", self._inner.safe)
+
+    def reconnect(self, deadline_s: float) -> None:
+        """As the board's."""
+        self._observed.reconnections += 1
+        self._timed("reconnect", lambda: self._inner.reconnect(deadline_s))

@@ -10,11 +10,11 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import psutil
@@ -23,12 +23,14 @@ from data.errors import BadInput, LabctlError
 from data.values import Outputs
 from drivers.board import open_board
 from drivers.faults import Fault
-from drivers.lasting import LastingBoard
 from drivers.proxy import Injector
+from labctl.engine import Engine, Loan, lend
 from labctl.progress import Listener, Stop, never, silent
 from labctl.selftest.places import LINKS, Boards, emulated_boards, known_links
-from labctl.selftest.session import RECONNECT_S, TIMEOUT_S
+from labctl.selftest.session import LIMITS, TIMEOUT_S, Observed, WatchedBoard
 from labctl.selftest.workload import PHYSICS, Workload, draw_workload
+
+T = TypeVar("T")
 
 FAULTS: Final = ("flip", "repeat", "delay", "drip", "cut", "hangup")
 SHARE: Final = 0.004
@@ -186,18 +188,20 @@ class _Soak:
         with ExitStack() as resources:
             proxy = resources.enter_context(self._boards.proxy(name, self._seed + self.rounds))
             board = resources.enter_context(open_board(LINKS[name](proxy), timeout_s=TIMEOUT_S))
-            lasting = LastingBoard(board, RECONNECT_S)
+            observed = Observed()
+            watched = WatchedBoard(board, _called, observed)
+            lent = resources.enter_context(lend(Engine(LIMITS), watched, Loan("endurance")))
             _arm(proxy.injector)
             for piece in range(PIECES):
                 program = piece // 20
-                lasting.program(plan.programme(program))
+                lent.program(plan.programme(program))
                 begin = time.perf_counter()
-                outputs = lasting.multiply(plan.activations, plan.schedules[0])
+                outputs = lent.multiply(plan.activations, plan.schedules[0])
                 times.append(time.perf_counter() - begin)
                 self._wrong += int(np.count_nonzero(outputs != self._expected[program]))
             proxy.injector.disarm()
             self.injected += len(proxy.injector.injections)
-            self._reconnections += lasting.reconnections
+            self._reconnections += observed.reconnections
         self._calls += len(times)
         return times
 
@@ -209,6 +213,10 @@ class _Soak:
                 board.program(plan.programme(program))
                 found.append(board.multiply(plan.activations, plan.schedules[0]))
         return found
+
+
+def _called(name: str, call: Callable[[], T]) -> T:
+    return call()
 
 
 def _arm(injector: Injector) -> None:

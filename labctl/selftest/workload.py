@@ -16,7 +16,7 @@ from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
 from data.values import Geometry, Outputs, Schedule
 from drivers.wire import state_digest
-from labctl.engine import run_plan
+from labctl.engine import Engine, run_plan
 from models.network import IntegerNetwork, Layer, NetworkTrace, even_splits
 from models.network import run as run_network
 
@@ -42,7 +42,9 @@ class Workload:
     network: IntegerNetwork
     utterances: NDArray[np.uint8]
 
-    def sweep(self, processor: AnalogProcessor, folder: Path, acknowledge: Acknowledge) -> Outputs:
+    def sweep(
+        self, processor: AnalogProcessor, folder: Path, acknowledge: Acknowledge, engine: Engine | None = None
+    ) -> Outputs:
         """Measure the sweep; its outputs as the run file gives them back, shape (points, repeats, columns)."""
         metadata = RunMetadata.new(
             self.plan.kind, simulated=True, identity=processor.identity, geometry=processor.geometry
@@ -53,6 +55,7 @@ class Workload:
             folder,
             metadata,
             listener=lambda fraction, _: acknowledge(int(fraction * self.plan.points + 1e-6)),
+            engine=engine,
         )
         return read_sweep(path).outputs
 

@@ -4,24 +4,34 @@ import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from calibration.record import CalibrationRecord
 from data.errors import Cancelled, LabctlError
 from data.runfile import read_metadata
 from data.scan import ScanPlan
 from data.scanfile import scan_plan_of
 from data.sweep import SweepPlan
 from data.sweepfile import read_sweep
-from data.values import Schedule
+from data.values import Geometry, Schedule
 from drivers import emulator
-from labctl import open_bench, scan, sweep
+from labctl import compare, evaluating, open_bench, scan, sweep
 from labctl.bench import Bench, BenchConfig
+from labctl.comparison_file import accuracy_of, read_comparison
 from labctl.engine import Began, Ended, NotNow, Rows, State, StateChanged
 from labctl.instruments import Instruments
+from labctl.learning import TestUtterances
 from labctl.measuring import calibrate
 from labctl.queue import EntryState, RunQueue, ScanJob, SweepJob, run_queue
+from models.arms import Arm, TrainedNetwork, TrainingOptions
+from models.networkfile import save_network
+from models.parameters import ChipParameters
+from models.samples import Samples
+from tests.labctl.networks import GEOMETRY, network
 from tests.labctl.steering import until
 
 ROWS, COLUMNS = 16, 8
@@ -70,6 +80,13 @@ SPACINGS: ScanPlan = scan_plan_of(
     },
     "the plan",
 )
+
+
+def record(geometry: Geometry) -> CalibrationRecord:
+    """As much of a calibration as a comparison looks at."""
+    chip = ChipParameters.ideal(geometry, 0.01)
+    known = {"calibration_id": "", "content_hash": "", "check_identity": lambda _: None}
+    return cast(CalibrationRecord, SimpleNamespace(ordered=chip, unordered=chip, **known))
 
 
 def is_off(bench: Bench) -> bool:
@@ -210,3 +227,33 @@ def test_a_stop_or_an_abort_ends_the_queue_too(bench: Bench, how: str) -> None:
     result = run_queue(queue, lambda: nullcontext(bench), listener=leave)
     assert [entry.state for entry in result.entries] == [EntryState.STOPPED]
     assert result.waiting == 1
+
+
+def test_a_comparison_that_is_aborted_keeps_what_the_board_did_and_says_so(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activations = np.random.default_rng(7).integers(0, 32, (40, 40), dtype=np.uint8)
+    utterances = SimpleNamespace(
+        encoded_for=lambda _: Samples(activations, np.zeros(40, np.int64)), source="noise of the test"
+    )
+    monkeypatch.setattr(evaluating, "calibration_for", lambda *_: record(GEOMETRY))
+    trained = TrainedNetwork(network(), Arm.ORDERED, TrainingOptions(), (), 0.5)
+    path = save_network(trained, tmp_path / "small.safetensors")
+    emulated = {"physics": (f"geometry={GEOMETRY.rows}x{GEOMETRY.columns}",), "link": "tcp"}
+    config = BenchConfig.model_validate({"runs": tmp_path / "runs", "board": {"emulator": emulated}})
+
+    def abort_after_the_board(share: float, _: str) -> None:
+        if share > 0.25:
+            bench.engine.abort("seen enough")
+
+    with open_bench(config) as bench:
+        box = bench.engine.subscribe()
+        with pytest.raises(Cancelled, match="seen enough"):
+            compare(bench, path, test=cast(TestUtterances, utterances), listener=abort_after_the_board)
+        assert is_off(bench)
+        (began,) = (event for event in box.drain() if isinstance(event, Began))
+    (file,) = (tmp_path / "runs").glob("*.h5")
+    assert (began.kind, began.path, began.total) == ("comparison", file, 40)
+    saved = read_comparison(file)
+    assert (saved.metadata.status, saved.metadata.message) == ("aborted", "seen enough")
+    assert list(accuracy_of(saved)) == ["board"]

@@ -91,9 +91,9 @@ def test_the_judge_sees_lost_rows(
 ) -> None:
     done = Workload.sweep
 
-    def boast(self: Workload, processor: object, folder: Path, acknowledge: object) -> object:
+    def boast(self: Workload, processor: object, folder: Path, acknowledge: object, engine: object) -> object:
         acknowledge(self.plan.points + 2)  # type: ignore[operator]
-        return done(self, processor, folder, acknowledge)  # type: ignore[arg-type]
+        return done(self, processor, folder, acknowledge, engine)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Workload, "sweep", boast)
     assert observed(boards, workload, reference).lost_rows == 2 * workload.plan.repeats

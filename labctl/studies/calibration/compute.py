@@ -69,7 +69,8 @@ def _board(settings: Settings, place: Path, _: Needs) -> Iterator[Row]:
             repeats=settings["repeats"],
             kind=HELD_OUT,
         )
-        judged = measure(plan, bench.board)
+        with bench.lend("judge a calibration", kind="judging") as board:
+            judged = measure(plan, board)
     plans = [read_sweep(path).plan for path in sorted(sweeps.glob("*.h5"))]
     shutil.rmtree(sweeps)
     measured = [item for item in plans if item.kind != HELD_OUT]
@@ -116,8 +117,9 @@ def _again(settings: Settings, place: Path, needs: Needs) -> Iterator[Row]:
     with _bench(settings, sweeps) as bench:
         # An emulated board's noise is a function of how many vectors it has computed: it must not be the same again.
         geometry = bench.board.geometry
-        bench.board.program(np.zeros((geometry.rows, geometry.columns), np.int8))
-        bench.board.multiply(np.zeros((ELSEWHERE, geometry.rows), np.uint8), bench.schedule)
+        with bench.lend("use the board", kind="warm-up") as board:
+            board.program(np.zeros((geometry.rows, geometry.columns), np.int8))
+            board.multiply(np.zeros((ELSEWHERE, geometry.rows), np.uint8), bench.schedule)
         second = calibrate(bench, folder=place, budget=settings["budget"], seed=settings["seed"])
     shutil.rmtree(sweeps)
     yield from repeat_rows(first, second)

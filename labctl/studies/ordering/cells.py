@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from calibration.record import CalibrationRecord
-from labctl.bench import Bench
+from data.processor import AnalogProcessor
 from labctl.residuals import ProbeSize, measure_residuals
 from labctl.statistics import Proportion
 from labctl.studies.ordering.benches import JUDGING, draw_noise_afresh, open_study_bench
@@ -45,12 +45,12 @@ def judge_cell(settings: Mapping[str, Any], place: Path, needs: Mapping[str, Pat
     }
     candidates = list(_candidates(networks, found))
     names = {**board_names(settings), "seed": settings["seed"]}
-    with open_study_bench(settings, place) as bench:
-        draw_noise_afresh(bench.board, bench.schedule, settings["seed"], JUDGING)
-        right = judge_by_turns(candidates, bench.board, speech.test)
+    with open_study_bench(settings, place) as bench, bench.lend("judge networks in every order") as board:
+        draw_noise_afresh(board, bench.schedule, settings["seed"], JUDGING)
+        right = judge_by_turns(candidates, board, speech.test)
         rows = [*_accuracies(candidates, right, settings["condition"]["order"]), *_losses(found)]
         for arm, network in networks.items():
-            rows += [{"arm": arm, **row} for row in _probe(network, bench, speech, settings)]
+            rows += [{"arm": arm, **row} for row in _probe(network, board, speech, settings)]
     rows += _predictions(candidates, record, speech.test, settings["seed"])
     return [{**names, **row} for row in rows]
 
@@ -97,10 +97,12 @@ def _predictions(candidates: Sequence[Candidate], record: CalibrationRecord, tes
                 yield {**row, "value": value, "count": len(test)}
 
 
-def _probe(network: IntegerNetwork, bench: Bench, speech: Speech, settings: Mapping[str, Any]) -> Iterator[Row]:
+def _probe(
+    network: IntegerNetwork, board: AnalogProcessor, speech: Speech, settings: Mapping[str, Any]
+) -> Iterator[Row]:
     """Non-associativity of each layer."""
     some = speech.test.spread(PROBED_FROM).activations
-    trace = run(network, bench.board, some)
+    trace = run(network, board, some)
     size = ProbeSize(utterances=settings["probed"])
-    for layer in measure_residuals(network, bench.board, {}, some, trace, size, settings["seed"]):
+    for layer in measure_residuals(network, board, {}, some, trace, size, settings["seed"]):
         yield {"quantity": "non-associativity", "layer": layer.layer, "value": layer.non_associativity}

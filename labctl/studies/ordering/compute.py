@@ -104,9 +104,10 @@ def _training(settings: Mapping[str, Any], place: Path, needs: Needs) -> Iterabl
     epochs, utterances = settings["epochs"], settings["utterances"]
     amount = Amount(seed, epochs, utterances, settings["board_epochs"], settings["board_utterances"])
     with open_study_bench(settings, place) as bench:
-        draw_noise_afresh(bench.board, bench.schedule, seed, TRAINING)
         schedule = record.schedule.with_order(FIXED[order](bench.board.geometry.rows))
-        networks = Trainer(start, speech.task(), record, schedule, bench.board, amount).arms(settings["arms"])
+        with bench.lend(f"train with rows {order}", kind="training") as board:
+            draw_noise_afresh(board, bench.schedule, seed, TRAINING)
+            networks = Trainer(start, speech.task(), record, schedule, board, amount).arms(settings["arms"])
     for arm, trained in networks.items():
         kept = replace(trained, network=replace(trained.network, encoding=speech.encoding.arrays()))
         save_network(kept, place / f"{arm}.safetensors")
