@@ -42,6 +42,8 @@ class Session:
         self.instruments = Instruments({})
         self.feed = EngineFeed(tell)
         self.tasks = Tasks()
+        self.talking = threading.Event()
+        """Whether the button of the microphone is held."""
         self._bench: Bench | None = None
         self._connected: dict[str, Identity] = {}
         self._busy: dict[str, str] = {}
