@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from data.features import COEFFICIENTS, FRAMES
-from data.metadata import Status
+from data.metadata import RunMetadata, Status
 from data.runfile import RunWriter, Variable
 from data.speech.corpus import CLIP_SAMPLES, SAMPLE_RATE
 from data.sweepfile import NOT_MEASURED
@@ -154,17 +157,66 @@ _TIMES = {
 }
 
 
-def recorded(spotted: Spotted, recordings: Sequence[Recording]) -> Spotted:
-    """Save an utterance in the file of each network; the same, with the files."""
-    if not recordings:
-        return spotted
-    for recording, answer in zip(recordings, spotted.answers, strict=True):
-        recording.add(spotted, answer)
-    answers = tuple(
-        replace(answer, run=recording.writer.path)
-        for answer, recording in zip(spotted.answers, recordings, strict=True)
-    )
-    return replace(spotted, answers=answers)
+class Recordings:
+    """The files of one session, ended together; a :class:`labctl.engine.BorrowersFile`.
+
+    Use it as a context manager: what ends early says why, as with :class:`data.runfile.RunWriter`.
+    """
+
+    def __init__(self) -> None:
+        self._recordings: list[Recording] = []
+        self._open = ExitStack()
+
+    @classmethod
+    def begin(
+        cls,
+        bench: Bench,
+        record: CalibrationRecord,
+        networks: Sequence[LoadedNetwork],
+        models: tuple[str, ...],
+        clips: Clips,
+        seed: int,
+    ) -> Self:
+        """Begin a file for each network; raises as :meth:`Recording.begin`, and none is left open then."""
+        made = cls()
+        with ExitStack() as begun:
+            for loaded in networks:
+                recording = Recording.begin(bench, record, loaded, models, clips, seed)
+                begun.enter_context(recording.writer)
+                made._recordings.append(recording)
+            made._open = begun.pop_all()
+        return made
+
+    @property
+    def path(self) -> Path:
+        """The first file."""
+        return self._recordings[0].writer.path
+
+    @property
+    def metadata(self) -> RunMetadata:
+        """What the first file says of its run."""
+        return self._recordings[0].writer.metadata
+
+    def add(self, spotted: Spotted) -> Spotted:
+        """Save an utterance in the file of each network; the same, with the files."""
+        answers = []
+        for recording, answer in zip(self._recordings, spotted.answers, strict=True):
+            recording.add(spotted, answer)
+            answers.append(replace(answer, run=recording.writer.path))
+        return replace(spotted, answers=tuple(answers))
+
+    def finish(self, status: Status, message: str) -> None:
+        """End all files; raises as :meth:`data.runfile.RunWriter.finish`."""
+        for recording in self._recordings:
+            recording.finish(status, message)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
 
 
 def _describe(loaded: LoadedNetwork, targets: tuple[str, ...], clips: Clips) -> str:

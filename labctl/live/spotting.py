@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from data.errors import BadInput
 from labctl.comparison import MODELS
 from labctl.evaluating import calibration_for
-from labctl.live.recording import Recording, recorded
+from labctl.live.recording import Recordings
 from labctl.live.results import Spotted
 from labctl.live.sources import Clip, Clips, Source
 from labctl.live.spotter import Spotter, load_networks
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labctl.bench import Bench
 
 LOOK_S: Final = 0.02
+LIVE: Final = "live"
 READY: Final = "ready"
 """Said when networks, calibration and utterances are there and the first one is about to be sent."""
 
@@ -79,18 +80,20 @@ def spot(
     clips = source if isinstance(source, Clips) else source.load(listener)
     total = min((number for number in (clips.total, limit) if number is not None), default=None)
     listener(0.0, READY)
-    with ExitStack() as open_things:
-        recordings: list[Recording] = []
-        for item in loaded if record else ():
-            recordings.append(Recording.begin(bench, found, item, chosen, clips, seed))
-            open_things.enter_context(recordings[-1].writer)
-        ending = open_things.enter_context(_Ending(recordings))
-        spotter = Spotter(bench.lasting_board(), found, loaded, chosen, seed)
+    files = Recordings.begin(bench, found, loaded, chosen, clips, seed) if record else None
+    with (
+        files or nullcontext(),
+        _Ending(files) as ending,
+        bench.lend("keyword spotting", total=total or 0, file=files, kind=LIVE) as board,
+    ):
+        spotter = Spotter(board, found, loaded, chosen, seed)
         for number, clip in enumerate(_paced(islice(clips.clips, limit), every_s, stop), 1):
-            spotted = recorded(spotter.spot(number, clip), recordings)
-            listener(number / total if total else 0.0, f"utterance {number}" + (f" of {total}" if total else ""))
+            spotted = spotter.spot(number, clip)
             ending.count = number
-            yield spotted
+            message = f"utterance {number}" + (f" of {total}" if total else "")
+            board.progress(number, message)
+            listener(number / total if total else 0.0, message)
+            yield spotted if files is None else files.add(spotted)
         ending.stopped = stop()
 
 
@@ -114,12 +117,12 @@ def _paced(clips: Iterable[Clip], every_s: float, stop: Stop) -> Iterator[Clip]:
 
 
 class _Ending:
-    """Says in the files how the session ended, where that was no failure: those the writers tell themselves."""
+    """Says in the files how the session ended where that was no failure; whoever lends the board says the rest."""
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
+    def __init__(self, files: Recordings | None) -> None:
         self.count = 0
         self.stopped = False
-        self._recordings = recordings
+        self._files = files
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +132,5 @@ class _Ending:
     ) -> None:
         # Whoever asked for utterances may ask for no more: the generator is closed then.
         left = isinstance(error, GeneratorExit)
-        if error is None or left:
-            stopped = self.stopped or left
-            for recording in self._recordings:
-                recording.finish("stopped" if stopped else "complete", f"{self.count} utterances")
+        if self._files is not None and (error is None or left):
+            self._files.finish("stopped" if self.stopped or left else "complete", f"{self.count} utterances")

@@ -231,7 +231,8 @@ class SpotWords:
         )
 
     def do(self, session: Session, task: Task) -> tuple[str, ...]:
-        """Carry it out; the answer is the run files."""
+        """Carry it out; the answer is the run files. Once there were utterances, stopping it is no failure."""
+        from data.errors import Cancelled
         from labctl.live import spot
         from labctl.live.tally import Tally
         from labctl.service.keyword_views import tally_view, utterance_view
@@ -266,6 +267,9 @@ class SpotWords:
                     task.tell(SpottingBegan(networks, targets, clips.description, total, simulated))
                 task.tell(utterance_view(spotted, bench.board.geometry))
                 task.tell(tally_view(tally, total, labels, files))
+        except Cancelled:
+            if not tally.utterances:
+                raise
         finally:
             session.talking.clear()
             if files:

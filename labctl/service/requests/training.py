@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,16 +54,16 @@ class TrainNetworks:
         """The same in Python."""
         speech = f"Path({self.speech!r}), " if self.speech else ""
         lines = ["from pathlib import Path"] if self.speech else []
-        board = ", board=board" if BOARD in self.arms else ""
         epochs = f", epochs={self.epochs}" if self.epochs else ""
+        on_board = BOARD in self.arms
+        board = ", board=board" if on_board else ""
         train = f"labctl.train({list(self.arms)!r}, speech, record, folder=bench.runs{board}, seed={self.seed}{epochs})"
         lines += [
-            f"record = labctl.load({self.calibration!r}, bench.runs)"
-            if self.calibration != "latest"
-            else "record = labctl.evaluating.calibration_record('latest', bench.runs)",
+            "from labctl.evaluating import calibration_record",
+            f"record = calibration_record({self.calibration!r}, bench.runs)",
             f"speech = labctl.prepare_speech({speech}size={self.size!r})",
         ]
-        lines += ["board = bench.lasting_board()", train] if board else [train]
+        lines += [f"with bench.lend({self.title!r}) as board:", f"    {train}"] if on_board else [train]
         return "\n".join(lines)
 
     def do(self, session: Session, task: Task) -> tuple[TrainedRow, ...]:
@@ -85,18 +86,25 @@ class TrainNetworks:
             Path(self.speech) if self.speech else None, size=self.size, listener=part(_heard(task), 0.0, 0.2)
         )
         try:
-            trained = train_arms(
-                wanted,
-                speech,
-                record,
-                folder=session.runs,
-                board=session.bench.lasting_board() if on_board else None,
-                seed=self.seed,
-                epochs=self.epochs or None,
-                listener=part(_heard(task), 0.2, 1.0),
-                stop=task.stop,
-                told=told,
-            )
+            with ExitStack() as lent:
+                board, heard = None, part(_heard(task), 0.2, 1.0)
+                if on_board:
+                    board = lent.enter_context(
+                        session.bench.lend(self.title, total=100 * len(wanted), kind="training", stop=task.stop)
+                    )
+                    heard = board.heard_by(heard)
+                trained = train_arms(
+                    wanted,
+                    speech,
+                    record,
+                    folder=session.runs,
+                    board=board,
+                    seed=self.seed,
+                    epochs=self.epochs or None,
+                    listener=heard,
+                    stop=task.stop,
+                    told=told,
+                )
         finally:
             session.tell(FolderChanged("runs"))
         return tuple(TrainedRow(item.arm, item.trained.validation_accuracy, str(item.path)) for item in trained)
@@ -136,7 +144,8 @@ class CompareNetworks:
         """The same in Python."""
         speech = f"Path({self.speech!r}), " if self.speech else ""
         lines = ["from pathlib import Path"] if self.speech else []
-        lines.append(f"test = labctl.learning.prepare_test({speech}size={self.size!r})")
+        lines.append("from labctl.learning import prepare_test")
+        lines.append(f"test = prepare_test({speech}size={self.size!r})")
         limit = f", limit={self.limit}" if self.limit else ""
         calibration = f", calibration={self.calibration!r}" if self.calibration != "latest" else ""
         lines += [
