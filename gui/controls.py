@@ -138,7 +138,8 @@ class Controls(QToolBar):
         self._bar.setMaximum(max(status.total, 1))
         self._bar.setValue(status.done)
         left = f", {span(status.left_s)} left" if status.left_s is not None else ""
-        self._counts.setText(f"{status.done} of {status.total}  {span(status.elapsed_s)}{left}")
+        total = f" of {status.total}" if status.total else ""
+        self._counts.setText(f"{status.done}{total}  {span(status.elapsed_s)}{left}")
 
     def _show_task(self, task: TaskProgress) -> None:
         self._light.setPixmap(light_icon(self._theme, "busy").pixmap(16, 16))

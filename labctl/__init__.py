@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from labctl.evaluating import compare, load
     from labctl.learning import prepare_speech
     from labctl.learning import train_arms as train
+    from labctl.live import Microphone, TestWords, TypedWords, WavFiles, spot
     from labctl.measuring import calibrate, plans, sweep
     from labctl.report import write_report
     from labctl.scanning import scan
@@ -61,6 +62,11 @@ _HOMES = {
     "load": "labctl.evaluating:load",
     "prepare_speech": "labctl.learning:prepare_speech",
     "train": "labctl.learning:train_arms",
+    "spot": "labctl.live:spot",
+    "Microphone": "labctl.live:Microphone",
+    "TestWords": "labctl.live:TestWords",
+    "TypedWords": "labctl.live:TypedWords",
+    "WavFiles": "labctl.live:WavFiles",
     "write_report": "labctl.report:write_report",
     "export": "data.export:export",
     "CalibrationRecord": "calibration.record:CalibrationRecord",
@@ -83,8 +89,12 @@ __all__ = [
     "Geometry",
     "Identity",
     "LabctlError",
+    "Microphone",
     "ScanPlan",
     "Schedule",
+    "TestWords",
+    "TypedWords",
+    "WavFiles",
     "calibrate",
     "calibration_history",
     "compare",
@@ -98,6 +108,7 @@ __all__ = [
     "save_curves",
     "probe_calibration",
     "scan",
+    "spot",
     "sweep",
     "train",
     "write_report",

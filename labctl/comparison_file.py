@@ -15,7 +15,7 @@ from data.runfile import Run, RunWriter, Variable, read_run
 from data.sweepfile import NOT_MEASURED
 from labctl.comparison import MODELS, TARGETS, Comparison
 from labctl.residuals import LayerResiduals
-from labctl.statistics import ResidualSplit, accuracy, proportion
+from labctl.statistics import ResidualSplit, accuracy, confusion, proportion
 from models.arms import TrainedNetwork
 from models.network import IntegerNetwork, NetworkTrace
 
@@ -98,18 +98,19 @@ def describe(name: str, trained: TrainedNetwork, utterances: str, count: int) ->
 
 def accuracy_of(run: Run) -> dict[str, tuple[float, float, float]]:
     """Accuracy and interval of each target, worked out again from the decisions in the file."""
-    truth = run.values("truth")
-    decisions = run.values("decision")
+    truth = truth_of(run)
+    known = truth >= 0
+    decisions = decisions_of(run)[:, known]
     found = {}
     for index, target in enumerate(_targets(run)):
-        share = accuracy(decisions[index], truth)
+        share = accuracy(decisions[index], truth[known])
         found[str(target)] = (share.value, share.low, share.high)
     return found
 
 
 def agreement_of(run: Run) -> dict[str, tuple[float, float, float]]:
     """Share of the board's decisions that each target shares, with its interval."""
-    decisions = run.values("decision")
+    decisions = decisions_of(run)
     found = {}
     for index, target in enumerate(_targets(run)):
         share = proportion(int(np.sum(decisions[index] == decisions[0])), decisions.shape[1])
@@ -117,10 +118,36 @@ def agreement_of(run: Run) -> dict[str, tuple[float, float, float]]:
     return found
 
 
+def confusion_of(run: Run) -> dict[str, NDArray[np.int64]]:
+    """Counts of each target, shape (true class, decided class), over the utterances whose class is known."""
+    truth = truth_of(run)
+    known = truth >= 0
+    classes = len(run.values("class_name"))
+    decisions = decisions_of(run)[:, known]
+    return {str(name): confusion(decisions[i], truth[known], classes) for i, name in enumerate(_targets(run))}
+
+
+def is_live(run: Run) -> bool:
+    """Whether the comparison was made utterance by utterance (:mod:`labctl.live`), not target by target."""
+    return run.variables["decision"].dims[0] == "utterance"
+
+
+def truth_of(run: Run) -> NDArray[np.int64]:
+    """True class of each utterance that counts, -1 where nobody knows, shape (utterances,)."""
+    truth: NDArray[np.int64] = run.values("truth")
+    return truth[: run.rows_done] if is_live(run) else truth
+
+
+def decisions_of(run: Run) -> NDArray[np.int64]:
+    """Decided classes, shape (targets that were finished, utterances)."""
+    decisions: NDArray[np.int64] = run.values("decision")[: run.rows_done]
+    return decisions.T if is_live(run) else decisions
+
+
 def _targets(run: Run) -> NDArray[np.str_]:
     """The targets that were finished."""
-    targets: NDArray[np.str_] = run.values("target")[: run.rows_done]
-    return targets
+    targets: NDArray[np.str_] = run.values("target")
+    return targets if is_live(run) else targets[: run.rows_done]
 
 
 def _outputs(number: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from data.speech import LABELS, Size, SpeechSet, SpeechSplit, load_speech
 from data.speech.augment import ActivationAugment, augmented_features
 from data.values import Schedule
 from labctl.progress import Listener, Stop, never, part, silent
-from models.arms import Arm, TrainedNetwork, TrainingOptions
+from models.arms import Arm, Epoch, TrainedNetwork, TrainingOptions
 from models.chip import ideal_counterpart
 from models.floatnet import FloatNetwork, FloatOptions, train_float
 from models.network import IntegerNetwork, place
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 
 COPIES = 1
 """Changed copies of every training clip, beside the clip itself."""
+
+
+Told = Callable[[str, Epoch], None]
+"""Called with the arm and one epoch of its training."""
+
+
+def untold(arm: str, epoch: Epoch) -> None:
+    """Hear of an epoch and do nothing."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,7 @@ def train_arms(
     epochs: int | None = None,
     listener: Listener = silent,
     stop: Stop = never,
+    told: Told = untold,
 ) -> tuple[Trained, ...]:
     """Train a network in several arms and write a file for each.
 
@@ -204,6 +214,7 @@ def train_arms(
         epochs: passes over the training utterances; None for the default.
         listener: hears of progress.
         stop: asked between steps.
+        told: gets every epoch of an arm when it is over, and the arm.
 
     Raises:
         BadInput: an unknown arm, no board for the board arm, or too few columns that pass.
@@ -237,6 +248,7 @@ def train_arms(
             provenance=_provenance(speech, record, start),
             progress=part(listener, index / steps, (index + 1) / steps),
             should_stop=stop,
+            told=partial(told, str(arm)),
         )
         finished[arm] = _keep(trained, speech, folder)
     return tuple(finished.values())

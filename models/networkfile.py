@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,16 +52,70 @@ def save_network(trained: TrainedNetwork, path: Path) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkSummary:
+    """What a network file says of itself; read without its arrays.
+
+    Attributes:
+        path: the file.
+        arm: what it was trained on.
+        seed: of the training.
+        validation_accuracy: on voices not trained on.
+        labels: names of the classes.
+        provenance: what else is known, e.g. board and calibration; text by name.
+    """
+
+    path: Path
+    arm: str
+    seed: int
+    validation_accuracy: float
+    labels: tuple[str, ...]
+    provenance: Mapping[str, str]
+
+
+def summarise_network(path: Path) -> NetworkSummary:
+    """What a network file says of itself.
+
+    Raises:
+        BadInput: it is missing, damaged, not a network file, or of a newer version.
+    """
+    description, _ = _read(path, arrays=False)
+    try:
+        return NetworkSummary(
+            path=path,
+            arm=str(description["arm"]),
+            seed=int(description["seed"]),
+            validation_accuracy=float(description["validation_accuracy"]),
+            labels=tuple(str(label) for label in description["labels"]),
+            provenance={str(name): str(text) for name, text in description["provenance"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"{path} is not a complete network file of labctl: {error!r}") from error
+
+
 def load_network(path: Path) -> TrainedNetwork:
     """Read a network file.
 
     Raises:
         BadInput: it is missing, damaged, not a network file, or of a newer version.
     """
+    description, arrays = _read(path, arrays=True)
+    try:
+        trained = _rebuild(description, arrays)
+        trained.network.check()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, BadInput):
+            raise BadInput(f"{path} cannot be used: {error}") from error
+        raise BadInput(f"{path} is not a complete network file of labctl: {error!r}") from error
+    return trained
+
+
+def _read(path: Path, *, arrays: bool) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
+    """Description and arrays of a network file, without the arrays where they are not wanted."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            found = {name: file.get_tensor(name) for name in file.keys()} if arrays else {}  # noqa: SIM118 (not a mapping)
     except FileNotFoundError:
         raise BadInput(f"there is no network file {path}") from None
     except (SafetensorError, OSError, TypeError) as error:
@@ -72,13 +126,11 @@ def load_network(path: Path) -> TrainedNetwork:
             raise BadInput(f"{path} holds {description['format']!r}, not a network of labctl")
         if description["version"] > _VERSION:
             raise BadInput(f"{path} was written by a newer labctl (format {description['version']}); update labctl")
-        trained = _rebuild(description, arrays)
-        trained.network.check()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, BadInput):
             raise BadInput(f"{path} cannot be used: {error}") from error
         raise BadInput(f"{path} is not a complete network file of labctl: {error!r}") from error
-    return trained
+    return description, found
 
 
 def _describe(trained: TrainedNetwork) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def train(
     provenance: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    told: Callable[[Epoch], None] | None = None,
 ) -> TrainedNetwork:
     """Train one arm; the same arguments give the same network.
 
@@ -88,6 +89,7 @@ def train(
         provenance: text that goes with the result.
         progress: told after every step.
         should_stop: asked before every step.
+        told: gets every epoch when it is over.
 
     Raises:
         BadInput: arguments that do not fit together.
@@ -96,11 +98,15 @@ def train(
     _check(arm, start, task, parameters, options, processor)
     trainable = TrainableNetwork.of(start, parameters)
     loop = _Loop(arm, task, options, trainable, processor, progress, should_stop)
-    history = tuple(loop.epochs())
+    history: list[Epoch] = []
+    for epoch in loop.epochs():
+        history.append(epoch)
+        if told is not None:
+            told(epoch)
     network = trainable.network()
     judge = processor if processor is not None else ChipModel(parameters, seed=options.seed)
     accuracy = run(network, judge, task.validation.activations).accuracy(task.validation.labels)
-    return TrainedNetwork(network, arm, options, history, accuracy, dict(provenance or {}))
+    return TrainedNetwork(network, arm, options, tuple(history), accuracy, dict(provenance or {}))
 
 
 class _Loop:

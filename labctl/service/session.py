@@ -50,6 +50,8 @@ class Session:
         self.estimates = Estimates()
         self.watch = FolderWatch(tell)
         self.applied = Applied(tell)
+        self.talking = threading.Event()
+        """Whether the button of the microphone is held."""
         self._bench: Bench | None = None
         self._connected: dict[str, Identity] = {}
         self._busy: dict[str, str] = {}
