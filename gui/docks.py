@@ -63,21 +63,24 @@ class Docks:
             window.removeDockWidget(dock)
         areas: dict[str, list[QDockWidget]] = {}
         for place in PLACES:
-            dock = self._docks[place.name]
-            others = areas.setdefault(place.area, [])
-            if not others:
-                if place.area == "right" and "centre" in areas:
-                    window.splitDockWidget(areas["centre"][0], dock, Qt.Orientation.Horizontal)
-                else:
-                    window.addDockWidget(_AREAS[place.area], dock)
-            elif place.stacked:
-                window.splitDockWidget(others[-1], dock, Qt.Orientation.Vertical)
+            areas.setdefault(place.area, []).append(self._docks[place.name])
+        # The heads first: a dock that stands among tabs cannot be split.
+        for area, docks in areas.items():
+            if area == "right" and "centre" in areas:
+                window.splitDockWidget(areas["centre"][0], docks[0], Qt.Orientation.Horizontal)
             else:
-                window.tabifyDockWidget(others[-1], dock)
-            others.append(dock)
+                window.addDockWidget(_AREAS[area], docks[0])
+            docks[0].show()
+        for place in PLACES:
+            dock, docks = self._docks[place.name], areas[place.area]
+            before = docks[docks.index(dock) - 1]
+            if dock is not docks[0] and place.stacked:
+                window.splitDockWidget(before, dock, Qt.Orientation.Vertical)
+            elif dock is not docks[0]:
+                window.tabifyDockWidget(before, dock)
             dock.show()
-        for others in areas.values():
-            others[0].raise_()
+        for docks in areas.values():
+            docks[0].raise_()
         self._share(areas)
 
     def show(self, name: str) -> None:

@@ -39,6 +39,8 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             axis = self.plotItem.getAxis(name)
             axis.setPen(QColor(theme.line))
             axis.setTextPen(QColor(theme.text))
+            # Codes have no unit: a factor of a thousand in small print beside them only misleads.
+            axis.enableAutoSIPrefix(bool(axis.labelUnits))
         self.plotItem.showGrid(x=True, y=True, alpha=0.2)
 
 

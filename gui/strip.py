@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar
 
 from gui.desk import Desk
 from gui.models.spans import size
-from labctl.service.messages import BenchStatus, EngineStatus
+from labctl.service.messages import BenchStatus, EngineStatus, RunEnded
 
 
 class Strip(QStatusBar):
@@ -30,6 +30,7 @@ class Strip(QStatusBar):
             self.addPermanentWidget(label)
         desk.on(EngineStatus, self._show)
         desk.on(BenchStatus, self._show_bench)
+        desk.on(RunEnded, self._show_end)
 
     def say(self, text: str) -> None:
         """Say something until something else is said."""
@@ -37,11 +38,14 @@ class Strip(QStatusBar):
         self._message.setToolTip(text)
 
     def _show(self, status: EngineStatus) -> None:
-        if status.active:
+        if status.active and not status.state.startswith("stopp"):
             self.say(status.waiting or status.message or status.title)
         self._file.setText(Path(status.file).name)
         self._file.setToolTip(status.file)
         self._disk.setText(f"{size(status.disk_free)} free" if status.disk_free else "")
+
+    def _show_end(self, ended: RunEnded) -> None:
+        self.say(f"{ended.title}: {ended.status}" + (f", {ended.message}" if ended.message else ""))
 
     def _show_bench(self, status: BenchStatus) -> None:
         self._bench.setText(f"bench {status.name}" + (f" ({Path(status.file).name})" if status.file else ""))

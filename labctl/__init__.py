@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from data.scan import ScanPlan
     from data.values import Geometry, Identity, Schedule
     from labctl.bench import Bench, BenchConfig, open_bench
-    from labctl.curves import save_curves
     from labctl.calibrations.differences import compare_calibrations
     from labctl.calibrations.history import calibration_history
     from labctl.calibrations.orders import order_curves
     from labctl.calibrations.probing import probe_calibration
+    from labctl.curves import save_curves
     from labctl.evaluating import compare, load
     from labctl.learning import prepare_speech
     from labctl.learning import train_arms as train
@@ -105,8 +105,8 @@ __all__ = [
     "order_curves",
     "plans",
     "prepare_speech",
-    "save_curves",
     "probe_calibration",
+    "save_curves",
     "scan",
     "spot",
     "sweep",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from gui.models.readout import with_unit
 from gui.models.plotrun import COLUMN, INDEX, PlotRun
+from gui.models.readout import with_unit
 from gui.models.trace import Trace
 from labctl.service.messages import Points, RunBegan, RunData, RunEnded
 

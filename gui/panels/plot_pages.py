@@ -7,10 +7,10 @@ from PyQt6.QtWidgets import QLabel, QSplitter, QStackedWidget, QVBoxLayout, QWid
 
 from data.errors import BadInput
 from gui.models.differences import difference
-from gui.models.readout import reading, with_unit
 from gui.models.grids import Image
 from gui.models.plotrun import PlotRun
 from gui.models.plotstate import Curve, PlotState
+from gui.models.readout import reading, with_unit
 from gui.models.statistics import statistics
 from gui.theme import Theme
 from gui.widgets.crosshair import Place

@@ -8,9 +8,9 @@ import pytest
 
 from data.errors import BadInput
 from gui.models.differences import difference
-from gui.models.readout import reading
 from gui.models.plotrun import INDEX, PlotRun
 from gui.models.plotstate import MOST_OVERLAYS, PlotState
+from gui.models.readout import reading
 from gui.models.trace import Trace
 from labctl.service.messages import MEAN_OUTPUT, Points, RunEnded
 from tests.gui.plots import RUN, SPACINGS, VOLTAGES, finished, points, scan_began, sweep_began
