@@ -34,12 +34,14 @@ class Options:
         demo: the demonstration bench with its emulated board, connected at once.
         runs: folder of the run files in place of the bench file's.
         settings: file of what is remembered; None for the user's own.
+        screenshots: take pictures of all states into this folder, and leave.
     """
 
     bench: Path | None = None
     demo: bool = False
     runs: Path | None = None
     settings: Path | None = None
+    screenshots: Path | None = None
 
 
 def run(options: Options) -> int:
@@ -50,6 +52,8 @@ def run(options: Options) -> int:
     guard.install()
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
+    if options.screenshots is not None:
+        _take_pictures(window, options.screenshots)
     heartbeat = QTimer()
     heartbeat.start(SIGNAL_EVERY_MS)  # without it Python hears of a signal only when Qt has something to say
     heartbeat.timeout.connect(lambda: None)
@@ -58,6 +62,14 @@ def run(options: Options) -> int:
     finally:
         guard.remove()
         client.close()
+
+
+def _take_pictures(window: MainWindow, folder: Path) -> None:
+    from gui.screenshots import Tour
+
+    tour = Tour(window, folder)
+    window.filled.connect(tour.start)
+    tour.finished.connect(window.close)
 
 
 def application() -> QApplication:
@@ -97,6 +109,6 @@ def _begin(window: MainWindow, settings: Settings, options: Options) -> None:
     )
     if options.bench is not None:
         settings.keep("bench", str(options.bench.absolute()))
-    if options.demo:
+    if options.demo and options.screenshots is None:
         desk.ask(Connect(BOARD, EMULATED))
     window.fill()

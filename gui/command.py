@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -13,9 +14,16 @@ from data.errors import LabctlError
 def gui(
     bench: Annotated[Path | None, typer.Option("--bench", "-b", help="Bench file; the last one without it.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Start an emulated board and show all of it.")] = False,
+    screenshots: Annotated[
+        Path | None,
+        typer.Option("--screenshots", help="Take pictures of every panel in every state into this folder, and leave."),
+    ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", help="Folder of the run files.")] = None,
 ) -> None:
-    """Open the desktop window."""
+    """Open the desktop window.
+
+    Pictures are taken on the demonstration bench, with --demo or without.
+    """
     try:
         from gui.app import Options, run
     except ImportError as error:
@@ -23,4 +31,10 @@ def gui(
             f"the desktop window needs Qt, which cannot be loaded here ({error}); "
             "install it by `pip install labctl[gui]`, and `labctl doctor` says which system libraries are missing"
         ) from error
-    raise typer.Exit(run(Options(bench=bench, demo=demo, runs=runs)))
+    if screenshots is None:
+        raise typer.Exit(run(Options(bench=bench, demo=demo, runs=runs)))
+    with TemporaryDirectory(prefix="labctl-") as folder:
+        place = Path(folder)
+        demo_runs = runs or place / "runs"
+        options = Options(demo=True, runs=demo_runs, settings=place / "desktop.ini", screenshots=screenshots)
+        raise typer.Exit(run(options))

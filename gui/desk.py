@@ -158,6 +158,7 @@ class Desk(QObject):
 
     def _gone(self, message: ServiceGone) -> None:
         trouble = Trouble("failed", message.reason)
+        self.engine = EngineStatus()
         asked, self._asked = self._asked, {}
         for _, _, failed in asked.values():
             if failed is not None:

@@ -136,6 +136,7 @@ def serve(connection: Connection) -> None:
 
     # Ctrl-C in the terminal reaches the whole group; the client decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     box = Letterbox()
     done = threading.Event()
     sender = threading.Thread(target=_send_messages, args=(connection, box, done), name="labctl-service-sender")
@@ -151,6 +152,12 @@ def serve(connection: Connection) -> None:
             box.put(ServiceGone("closed"))  # wakes the sender
             sender.join()
             connection.close()
+
+
+def _leave(*_: object) -> None:
+    """Asked to end by the system: the way out makes everything safe."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 def _listen(connection: Connection, service: object) -> None:

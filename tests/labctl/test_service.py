@@ -277,7 +277,10 @@ def test_messages_replace_one_another_and_rows_are_dropped_first() -> None:
     assert box.take() == ()
 
 
-def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_closes(bench_file: Path) -> None:
+@pytest.mark.parametrize("how", ["closed", "terminated"])
+def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_closes(
+    bench_file: Path, how: str
+) -> None:
     client = ServiceClient()
     client.start()
     try:
@@ -296,8 +299,17 @@ def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_cl
             if "resource_tracker" not in str(child.cmdline())
         ]
         assert len(children) == 2  # the service, and its emulated board
+        if how == "terminated":
+            children[0].terminate()
+            ends = time.monotonic() + PATIENCE_S
+            while not any(isinstance(message, ServiceGone) for message in messages):
+                messages += client.take(0.5)
+                assert time.monotonic() < ends, messages
+            log = [message.text for message in messages if isinstance(message, LogLine)]
+            assert not any("check the hardware" in line for line in log)
     finally:
         client.close()
     assert not client.running
-    assert isinstance(client.take()[-1], ServiceGone)
+    messages += client.take()
+    assert isinstance(messages[-1], ServiceGone)
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)

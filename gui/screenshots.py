@@ -1,0 +1,138 @@
+"""``labctl gui --screenshots``: the window in its states, sizes and colours, as pictures to look at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from gui.places import PLACES
+from gui.theme import Appearance
+from gui.window import MainWindow
+from labctl.service.messages import Points
+from labctl.service.request import Request
+from labctl.service.requests.bench import BOARD, Connect
+from labctl.service.requests.calibration import Calibrate
+from labctl.service.requests.engine import Steer
+from labctl.service.requests.runs import RunScan, RunSweeps
+
+log = logging.getLogger(__name__)
+
+SIZES: Final = ((1280, 720), (1920, 1080))
+COLOURS: Final[tuple[Appearance, ...]] = ("light", "dark")
+SETTLE_MS: Final = 400
+"""Time that panels get to draw after something has changed."""
+LONGEST_S: Final = 240.0
+"""Time after which a state is taken as it is."""
+NOWHERE: Final = "socket://127.0.0.1:9"
+WRONG_PLAN: Final = """{"axes": [{"set": "supply-with-a-rather-long-name.voltage", "kind": "linear", "start": 0,
+ "stop": 3, "points": 7}], "read": ["meter.resistance"], "title": "a plan that does not fit this bench"}"""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of the window.
+
+    Attributes:
+        name: of the pictures.
+        begin: brings it about.
+        reached: whether it is there; asked again and again.
+        panels: which panels are taken in it; none for all.
+    """
+
+    name: str
+    begin: Callable[[], object]
+    reached: Callable[[], bool]
+    panels: tuple[str, ...] = ()
+
+
+class Tour(QObject):
+    """Brings a window on the demonstration bench into its states and takes pictures of it.
+
+    Args:
+        window: the window, its board not connected.
+        folder: where the pictures go.
+    """
+
+    finished = pyqtSignal()
+    """All pictures are taken."""
+
+    def __init__(self, window: MainWindow, folder: Path) -> None:
+        super().__init__(window)
+        self.taken: list[Path] = []
+        self._window = window
+        self._folder = folder
+        self._waiting = 0
+        self._points = 0
+        self._course = self._follow()
+        self._timer = QTimer(self)
+        self._timer.setInterval(SETTLE_MS)
+        self._timer.timeout.connect(self._step)
+
+    def start(self) -> None:
+        """Begin; :attr:`finished` when it is over."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._window.desk.on(Points, self._count)
+        self._timer.start()
+
+    def _step(self) -> None:
+        if next(self._course, True):
+            self._timer.stop()
+            self.finished.emit()
+
+    def _follow(self) -> Iterator[bool]:
+        """One turn of the timer after another; nothing true before the end."""
+        for state in self._states():
+            log.info("taking pictures of the state %s", state.name)
+            state.begin()
+            for _ in range(int(LONGEST_S * 1000 / SETTLE_MS)):
+                yield False
+                if state.reached():
+                    break
+            yield from self._shoot(state)
+
+    def _states(self) -> Iterator[State]:
+        desk = self._window.desk
+        yield State("empty", lambda: None, lambda: desk.bench.name != "")
+        yield self._asking("error", Connect(BOARD, NOWHERE), "instruments")
+        yield self._asking("wrong-plan", RunScan(WRONG_PLAN), "builder", "log")
+        yield self._asking("connected", Connect(BOARD, "emulated"), "instruments", "parameters", "builder")
+        yield State("running", lambda: self._ask(RunSweeps(budget="full")), lambda: self._points > 0, ("plot",))
+        panels = ("plot", "queue", "parameters")
+        yield State("paused", lambda: self._ask(Steer("pause")), lambda: desk.engine.state == "paused", panels)
+        yield self._asking("measured", Steer("resume"), "plot", "runs", "script")
+        yield self._asking("calibrated", Calibrate(), "calibration", "runs", "log")
+
+    def _asking(self, name: str, request: Request, *panels: str) -> State:
+        """A state that is there when everything that was asked has been answered."""
+        return State(name, lambda: self._ask(request), lambda: self._waiting == 0, panels)
+
+    def _ask(self, request: Request) -> None:
+        self._waiting += 1
+        self._window.desk.ask(request, self._replied, self._replied)
+
+    def _replied(self, _reply: object) -> None:
+        self._waiting -= 1
+
+    def _count(self, _points: Points) -> None:
+        self._points += 1
+
+    def _shoot(self, state: State) -> Iterator[bool]:
+        window = self._window
+        for width, height in SIZES:
+            window.resize(width, height)
+            window.docks.arrange()
+            for colours in COLOURS:
+                window.recolour(colours)
+                for place in PLACES:
+                    if state.panels and place.name not in state.panels:
+                        continue
+                    window.docks.show(place.name)
+                    yield False  # let it draw
+                    path = self._folder / f"{state.name}-{place.name}-{colours}-{width}x{height}.png"
+                    window.grab().save(str(path))
+                    self.taken.append(path)
