@@ -309,7 +309,9 @@ class RunWriter:
         along = [self._stored[name] for name, stream in self._streams.items() if stream.dims[0] == dim]
         step = _GROWTH_BYTES // sum(stored.place.row_bytes for stored in along)
         now = max(stored.capacity for stored in along)
-        capacity = max(stop, now + min(now, step))
+        # Whole pieces: the disk gives them whole, too.
+        piece = min(stored.place.rows for stored in along)
+        capacity = -(-max(stop, now + min(now, step)) // piece) * piece
         with self._file.change():
             self._file.resize(dim, capacity)
         for name, stream in self._streams.items():

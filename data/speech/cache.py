@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import tokenize
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from data.speech.corpus import SpeechSet, SpeechSplit, content_digest, make_speech_set
 
+# The last two: numpy reads the head of a damaged array as if it were Python.
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, SyntaxError, tokenize.TokenError)
 _SPLITS = ("train", "validation", "test", "other_synthesizer")
 
 
@@ -36,7 +39,7 @@ def load_cached(path: Path) -> SpeechSet | None:
             for name in _SPLITS
             if f"{name}/labels" in arrays
         }
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
     if content_digest(splits, backgrounds) != digest:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,14 @@ def test_a_damaged_cache_is_noticed(folder: Path, corpus: SpeechSet, tmp_path: P
     damaged = {"flip": bytes(content), "cut": bytes(content[:-40000]), "text": b"not a corpus", "empty": b""}
     path = tmp_path / original.name
     path.write_bytes(damaged[damage])
+    assert load_cached(path) is None
+
+
+@pytest.mark.parametrize("head", [b"{'descr': '<f4', 'shape': (", b"{\n  'descr'\n 1", b"('"])
+def test_a_cache_whose_array_has_no_head_is_noticed(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("backgrounds.npy", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
     assert load_cached(path) is None
 
 
