@@ -16,7 +16,7 @@ from data.scanfile import scan_plan_as_json
 from data.scanrun import scan_of
 from data.values import Geometry, Identity, Schedule
 from labctl.measuring import plans_for
-from labctl.service.messages import Answered, Failed, Message
+from labctl.service.messages import Answered, BenchStatus, Failed, Message
 from labctl.service.messages_plans import PlanCheck, SweepCost
 from labctl.service.planlook import MOST_DRAWN, KnownBench, look_at, path_of, sweep_costs
 from labctl.service.request import Request
@@ -164,6 +164,7 @@ class Asked:
     def __init__(self) -> None:
         self._answers: dict[int, Message] = {}
         self._came = threading.Condition()
+        self.in_use: list[frozenset[str]] = []
         self.service = Service(self._hear)
         self._number = 0
 
@@ -178,6 +179,8 @@ class Asked:
         return reply.value
 
     def _hear(self, message: Message) -> None:
+        if isinstance(message, BenchStatus):
+            self.in_use.append(message.in_use)
         if isinstance(message, Answered | Failed):
             with self._came:
                 self._answers[message.number] = message
@@ -217,7 +220,11 @@ def test_what_was_promised_is_what_is_run(tmp_path: Path) -> None:
         saved = asked.ask(SavePlan(plan, str(tmp_path / "plan.toml")))
         assert asked.ask(OpenPlan(str(saved))) == plan
         assert asked.ask(TakePlan(scan_plan_as_json(plan))) == plan
+        asked.in_use.clear()
         run = read_run(Path(str(asked.ask(RunScan(scan_plan_as_json(plan), "bias")))))
+        asked.service.session.feed.leave()
+        assert frozenset({"board", "psu"}) in asked.in_use, "what a run has is told while it has it"
+        assert asked.in_use[-1] == frozenset()
     finally:
         asked.service.close()
     scan = scan_of(run)
