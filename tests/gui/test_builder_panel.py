@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QObject, Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QLineEdit
+from PyQt6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from data.axes import LinearAxis, ListAxis
@@ -301,3 +301,22 @@ def test_while_a_run_goes_on_the_queue_is_offered(qtbot: QtBot, desk: Desk, them
     panel.run_now()
     assert "Add this to the queue" in panel._notice.text
     assert not any(isinstance(item, RunSweeps) for item in client.asked)
+
+
+def test_edits_without_end_leave_no_widget_behind(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> None:
+    panel = scanning(qtbot, desk, theme, client)
+
+    def edit() -> int:
+        for _ in range(5):
+            panel.scan.add_axis("schedule.sends")
+            panel.scan.take_quantity("board.temperature", "reading")
+            form = panel.scan._axes.cards[0].forms[0]
+            form._take_kind(form._kind.findData("log"))
+            panel.scan.undo()
+            panel.scan.undo()
+            panel.scan.undo()
+        QApplication.sendPostedEvents(None, 52)  # QEvent.Type.DeferredDelete
+        return len(panel.findChildren(QObject))
+
+    edit()
+    assert edit() == edit()
