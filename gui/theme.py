@@ -141,6 +141,16 @@ def apply(app: QApplication, theme: Theme) -> None:
     """Make the whole application look so."""
     app.setStyle("Fusion")
     app.setPalette(palette_of(theme))
+    if theme.name == "dark":
+        # The style draws the edge of a box darker than what is behind it, where nobody sees it.
+        for edge, names in (
+            (QColor(theme.muted), ("QCheckBox", "QRadioButton", "QGroupBox", "QTreeView")),
+            (QColor(theme.line).lighter(150), ("QLineEdit", "QAbstractSpinBox", "QComboBox", "QPlainTextEdit")),
+        ):
+            boxes = palette_of(theme)
+            boxes.setColor(QPalette.ColorRole.Window, edge)
+            for name in names:
+                app.setPalette(boxes, name)
 
 
 def figures_font(points: float | None = None) -> QFont:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtCore import QMimeData, Qt
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from gui.desk import Desk
@@ -37,6 +37,7 @@ class BuilderPanel(QWidget):
         self._connected: frozenset[str] | None = None
         self._priced = ""
         self._entry = 0
+        self.setAcceptDrops(True)
         self._notice = Notice(theme)
         self.standard = StandardSweeps()
         self.scan = ScanTab(desk, theme)
@@ -102,6 +103,19 @@ class BuilderPanel(QWidget):
             entry = self._entry if self._scanning else 0
             request = EditEntry(entry, job) if entry else AddToQueue(job)
             self._desk.ask(request, self._queued, self._not_queued)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """The file of a plan may be dropped here."""
+        if event is not None and _plan_file(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Open it."""
+        file = "" if event is None else _plan_file(event.mimeData())
+        if event is not None and file:
+            event.acceptProposedAction()
+            self.tabs.setCurrentWidget(self.scan)
+            self.scan.open_file(file)
 
     @property
     def _scanning(self) -> bool:
@@ -212,3 +226,10 @@ class BuilderPanel(QWidget):
     def _connect_emulated(self) -> None:
         self._notice.clear()
         self._desk.ask(Connect(BOARD, EMULATED), failed=self._notice.show_trouble)
+
+
+def _plan_file(data: QMimeData | None) -> str:
+    """The file of a plan that is dragged, empty for anything else."""
+    urls = [] if data is None else data.urls()
+    files = [url.toLocalFile() for url in urls if url.isLocalFile()]
+    return files[0] if len(files) == 1 and files[0].lower().endswith((".toml", ".json")) else ""

@@ -64,8 +64,7 @@ class ProblemList(QListWidget):
         self._fit()
 
     def _fit(self) -> None:
-        # The view's own hint knows nothing of lines that are broken: what was laid out does.
-        self.doItemsLayout()
+        # The view's own hint knows nothing of lines that are broken; what was laid out does.
         items = (self.item(row) for row in range(self.count()))
         wanted = sum(self.visualItemRect(item).height() for item in items) + 2 * self.frameWidth() + 2
         self.setFixedHeight(min(wanted, self._most))

@@ -43,10 +43,12 @@ class EngineFeed:
 
     Args:
         tell: takes messages to the client.
+        taken: hears, on the feed's thread, that a run has taken devices or let go of them.
     """
 
-    def __init__(self, tell: Callable[[Message], None]) -> None:
+    def __init__(self, tell: Callable[[Message], None], taken: Callable[[], None] = lambda: None) -> None:
         self._tell = tell
+        self._taken = taken
         self._instruments: frozenset[str] = frozenset()
         self._thread: threading.Thread | None = None
         self._left = threading.Event()
@@ -141,6 +143,7 @@ class EngineFeed:
             self._in_use = frozenset(name if name in self._instruments else BOARD for name in event.devices)
             self._run = self._beginning(event)
             self._tell(self._run)
+            self._taken()
         elif isinstance(event, Progress):
             self._left_s, self._message = event.left_s, event.message
         elif isinstance(event, Ended):
@@ -149,6 +152,7 @@ class EngineFeed:
             path = "" if outcome.path is None else str(outcome.path)
             self._tell(RunEnded(self._run.run_id, self._run.title, str(outcome.status), outcome.message, path))
             self._tell(FolderChanged("runs"))
+            self._taken()
 
     def _beginning(self, event: Began) -> RunBegan:
         axes = {name: Axis(item.values, item.unit, item.long_name) for name, item in event.axes.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.axes import LogAxis, RangeAxis, axes_of
+from data.axes import Axis, CentreSpanAxis, LinearAxis, LogAxis, RangeAxis, axes_of
 from data.errors import BadInput
 from data.instrument import Instrument, Quantity, Value
 from data.scan import SCHEDULE_QUANTITIES, BoardSweep, ScanPlan
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MOST_DRAWN: Final = 1500
 """Settings of a path that are drawn."""
+MOST_COMPARED: Final = 5001
+"""Values of an evenly spaced axis that are compared with the limits."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,17 @@ def _without(plan: ScanPlan, asleep: frozenset[str]) -> ScanPlan:
     def known(name: str) -> bool:
         return bool(name) and name.partition(".")[0] not in asleep
 
-    axes = tuple(axis for leg in plan.axes for axis in axes_of(leg) if known(axis.set) and not list(axis.problems()))
-    return replace(plan, axes=axes, read=tuple(name for name in plan.read if known(name)))
+    axes = [axis for leg in plan.axes for axis in axes_of(leg) if known(axis.set) and not list(axis.problems())]
+    return replace(
+        plan, axes=tuple(_thinned(axis) for axis in axes), read=tuple(name for name in plan.read if known(name))
+    )
+
+
+def _thinned(axis: Axis) -> Axis:
+    """An axis within the same ends; a million values need not be compared with the limits one by one."""
+    if isinstance(axis, LinearAxis | LogAxis | CentreSpanAxis) and axis.points > MOST_COMPARED:
+        return replace(axis, points=MOST_COMPARED)
+    return axis
 
 
 def _countable(plan: ScanPlan) -> bool:

@@ -44,7 +44,7 @@ class Session:
         self.config = BenchConfig()
         self.file: Path | None = None
         self.instruments = Instruments({})
-        self.feed = EngineFeed(tell)
+        self.feed = EngineFeed(tell, self.tell_bench)
         self.tasks = Tasks()
         self.library = RunLibrary()
         self.estimates = Estimates()

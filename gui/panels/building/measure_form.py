@@ -91,6 +91,7 @@ class MeasureForm(QWidget):
         form.setVerticalSpacing(4)
         form.addRow("kind", self._kind)
         pair = QHBoxLayout()
+        pair.setSpacing(8)
         pair.addWidget(self._budget, 2)
         pair.addWidget(_beside("seed", self._seed))
         pair.addWidget(self._seed, 1)

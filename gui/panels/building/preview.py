@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pyqtgraph
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.models.figures import unit_shown
@@ -13,6 +15,9 @@ from gui.theme import Theme
 from gui.widgets.problems import ProblemList
 from labctl.service.messages import Light
 from labctl.service.messages_plans import DrawnAxis, PlanCheck, PlanPath
+
+_ROOMY: Final = 150
+"""Pixels from which there is room for the names of axes."""
 
 
 class Preview(QWidget):
@@ -27,7 +32,7 @@ class Preview(QWidget):
         self._theme = theme
         self._check = PlanCheck()
         self._plot = Plot(theme)
-        self._plot.setMinimumHeight(112)
+        self._plot.setMinimumHeight(92)
         self._plot.setAccessibleName("Path of the scan")
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.hideButtons()
@@ -48,6 +53,13 @@ class Preview(QWidget):
         self.problems.say([*problems, *(("off", sentence) for sentence in check.notes)])
         self._draw(check.path)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Where there is little room, the path has it; the names of its axes stand in the tool tip."""
+        super().resizeEvent(event)
+        roomy = self.height() >= _ROOMY
+        for side in ("bottom", "left"):
+            self._plot.plotItem.getAxis(side).showLabel(roomy)
+
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
@@ -61,6 +73,7 @@ class Preview(QWidget):
         self._plot.setVisible(path is not None)
         if path is None:
             return
+        self._plot.setToolTip(_told(path))
         if path.sort == "steps":
             (axis,) = path.axes
             self._label(None, axis)
@@ -104,6 +117,21 @@ class Preview(QWidget):
                 item.setLabel("setting")
                 item.setTicks(None)
                 continue
-            unit = unit_shown(axis.unit)
-            item.setLabel(f"{axis.name} ({unit})" if unit else axis.name)
+            item.setLabel(_name(axis))
             item.setTicks([list(enumerate(axis.words))] if axis.words else None)
+
+
+def _name(axis: DrawnAxis) -> str:
+    unit = unit_shown(axis.unit)
+    return f"{axis.name} ({unit})" if unit else axis.name
+
+
+def _told(path: PlanPath) -> str:
+    """What is drawn, in words."""
+    names = [_name(axis) for axis in path.axes]
+    if path.sort == "ranges":
+        return f"chosen while it runs, within the ranges of {' and '.join(names)}"
+    ways = f"{names[0]} over the settings" if path.sort == "steps" else f"across: {names[1]}\nup: {names[0]}"
+    part = "" if path.complete else f"\n{len(path.index)} settings are drawn"
+    more = f"\nnot drawn: {', '.join(path.more)}" if path.more else ""
+    return f"{ways}\nthe triangle is the first setting{part}{more}"

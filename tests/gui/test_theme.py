@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+from PyQt6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.theme import DARK, LIGHT, Theme, apply
+
+
+def edge(widget: QWidget) -> int:
+    """How far the lightest or darkest pixel of a drawn widget is from what is behind it."""
+    image = widget.grab().toImage()
+    pixels = [image.pixelColor(x, y).lightness() for x in range(image.width()) for y in range(image.height())]
+    behind = image.pixelColor(image.width() - 1, image.height() // 2).lightness()
+    return max(abs(pixel - behind) for pixel in pixels)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_an_empty_box_can_be_seen(qtbot: QtBot, qapp: QApplication, theme: Theme) -> None:
+    apply(qapp, theme)
+    box = QCheckBox()
+    qtbot.addWidget(box)
+    box.resize(40, 24)
+    assert edge(box) > 50
+    line = QLineEdit()
+    qtbot.addWidget(line)
+    line.resize(60, 24)
+    assert edge(line) > 30
+    apply(qapp, LIGHT)
