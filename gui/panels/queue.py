@@ -334,6 +334,7 @@ class QueuePanel(QWidget):
 
     def _not_ran(self, trouble: Trouble) -> None:
         self._number = None
+        self._show_buttons()
         self._refused(trouble)
 
     def _halt_after(self) -> None:
