@@ -137,21 +137,25 @@ class RunsTable(QAbstractTableModel):
 
 def _box(theme: Theme, colour: str | None) -> QIcon:
     """A box, ticked in the colour of the run's curve; None for an empty one."""
+    icon = QIcon(_box_pixmap(theme, colour, colour or theme.muted))
+    icon.addPixmap(_box_pixmap(theme, colour, theme.surface), QIcon.Mode.Selected)  # seen on any ground
+    return icon
+
+
+def _box_pixmap(theme: Theme, colour: str | None, edge: str) -> QPixmap:
     pixmap = QPixmap(32, 32)
     pixmap.setDevicePixelRatio(2.0)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(QColor(colour or theme.muted), 1.5))
+    painter.setPen(QPen(QColor(edge), 1.5))
     painter.setBrush(QColor(colour or theme.surface))
     painter.drawRoundedRect(QRectF(1.5, 1.5, 13, 13), 2, 2)
     if colour is not None:
         painter.setPen(QPen(QColor(theme.surface), 2.2, cap=Qt.PenCapStyle.RoundCap))
         painter.drawPolyline(QPolygonF([QPointF(4.2, 8.4), QPointF(7, 11.2), QPointF(11.8, 5.2)]))
     painter.end()
-    icon = QIcon(pixmap)
-    icon.addPixmap(pixmap, QIcon.Mode.Selected)
-    return icon
+    return pixmap
 
 
 class RunCells(QStyledItemDelegate):

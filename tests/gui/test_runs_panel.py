@@ -9,7 +9,8 @@ from PyQt6.QtGui import QDesktopServices, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from gui.desk import Desk
-from gui.models.run_list import STARTED, TICK
+from gui.models.run_list import STARTED, TICK, cell
+from gui.panels import runs_table
 from gui.panels.runs import RunsPanel
 from gui.theme import DARK, Theme
 from labctl.service.messages import BenchStatus, FolderChanged, Points, RunBegan, RunData
@@ -199,6 +200,27 @@ def test_new_runs_leave_what_is_chosen(panel: RunsPanel, desk: Desk, client: Fak
     panel._filters.line.clear()
     panel.recolour(DARK)
     assert panel._table.rowCount(QModelIndex()) == 4
+
+
+def test_of_five_thousand_runs_only_those_in_sight_are_drawn(
+    qtbot: QtBot, panel: RunsPanel, desk: Desk, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: set[str] = set()
+
+    def counted(row: RunRow, column: int) -> str:
+        drawn.add(row.file)
+        return cell(row, column)
+
+    monkeypatch.setattr(runs_table, "cell", counted)
+    rows = [RunRow(f"/runs/{number}.h5", f"20261121-{number:06d}-0000", "random", "complete") for number in range(5000)]
+    for start in range(0, 5000, 400):
+        client.tell(RunsChanged("/runs", tuple(rows[start : start + 400])))
+        desk.look()
+    choose(panel, rows[2500])
+    panel._view.grab()
+    assert "5003 runs" in panel._summary.text()
+    assert rows[2500].file in drawn
+    assert len(drawn) < 100
 
 
 def test_verify_report_path(
