@@ -12,7 +12,7 @@ from gui.desk import Desk
 from gui.models.run_list import STARTED, TICK, cell
 from gui.panels import runs_table
 from gui.panels.runs import RunsPanel
-from gui.theme import DARK, Theme
+from gui.theme import DARK, LIGHT, Theme
 from labctl.service.messages import BenchStatus, FolderChanged, Points, RunBegan, RunData
 from labctl.service.messages_runs import (
     ExportFormat,
@@ -131,6 +131,19 @@ def test_a_tick_by_the_mouse_and_an_overlay_that_comes_too_late(
     panel.tick(A.file, False)
     say(data(A), OpenRun)
     assert drawn == [], "it was unticked before its file was read"
+
+
+def test_a_tick_has_the_colour_of_the_curve(panel: RunsPanel, desk: Desk) -> None:
+    def box() -> str:
+        place = panel._runs.place(A.file)
+        assert place is not None
+        icon = panel._table.data(panel._table.index(place, TICK), Qt.ItemDataRole.DecorationRole)
+        return str(icon.pixmap(16, 16).toImage().pixelColor(13, 4).name())
+
+    panel.tick(A.file, True)
+    assert box() == LIGHT.series[0]
+    desk.overlays_coloured.emit({A.run_id: "#123456"})
+    assert box() == "#123456"
 
 
 def test_a_run_whose_file_is_gone_is_drawn_no_longer(
