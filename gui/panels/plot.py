@@ -93,6 +93,7 @@ class PlotPanel(QWidget):
         self._notice.recolour(theme)
         self.bar.recolour(theme)
         self.pages.recolour(theme)
+        self._tell_colours()
         self._show_heading()
 
     def refresh(self) -> None:
