@@ -189,6 +189,19 @@ def test_the_queue_is_stopped_after_an_entry(client: Client) -> None:
     assert [row.state for row in listed(client).rows] == ["stopped", "waiting"]
 
 
+def test_a_service_that_is_closed_leaves_the_queue_in_order(client: Client) -> None:
+    client.ask(Connect(BOARD))
+    client.ask(AddToQueue(scan_job(PLAN), rounds=500))
+    number = client.send(RunQueue())
+    client.wait_for(lambda: any(item.number == number and item.fraction > 0.003 for item in client.heard(TaskProgress)))
+    queue = Queue(client.service.session.runs / QUEUE_NAME)
+    client.service.close()
+    assert queue.runner() is None
+    (entry,) = queue.entries()
+    assert entry.state is EntryState.STOPPED
+    assert 0 < entry.rounds_done < 500
+
+
 def test_what_another_process_does_to_the_queue_is_noticed(client: Client) -> None:
     client.wait_for(lambda: FolderChanged("queue") in client.told)
     client.told.clear()
