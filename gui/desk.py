@@ -66,6 +66,8 @@ class Desk(QObject):
     """A :class:`labctl.service.messages.RunData` that should be shown in the live plot."""
     overlay_changed = pyqtSignal(object, bool)
     """A :class:`labctl.service.messages.RunData` that should be drawn over what is shown, or no longer."""
+    overlays_coloured = pyqtSignal(object)
+    """The colour of each run that is drawn over what is shown, by run id."""
     plan_offered = pyqtSignal(str)
     """A scan plan as JSON text, to be edited in the sweep builder."""
     entry_offered = pyqtSignal(int)

@@ -106,5 +106,7 @@ def _first(values: NDArray[Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
     text = f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + " …"

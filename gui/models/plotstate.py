@@ -26,6 +26,7 @@ class Curve:
         overlay: whether it belongs to another run than the one that is shown.
         simulated: whether its numbers are not from hardware.
         until: points from this index on are not drawn.
+        run: id of the run that it belongs to.
     """
 
     y: Trace
@@ -35,6 +36,7 @@ class Curve:
     overlay: bool
     simulated: bool
     until: int | None = None
+    run: str = ""
 
 
 class PlotState:
@@ -154,13 +156,14 @@ class PlotState:
                 if until is not None and name.startswith(COLUMN):
                     until = -(-until // shown.every)
                 label = with_unit(name, shown.unit(name))
-                found.append(Curve(*pair, label, len(found), False, shown.began.simulated, until))
+                found.append(Curve(*pair, label, len(found), False, shown.began.simulated, until, shown.began.run_id))
         for run in self.overlays.values():
             for name in self.ys:
                 pair = run.curve(name, self.x)
                 if pair is not None:
                     short = run.began.run_id or run.began.title
-                    found.append(Curve(*pair, f"{short} {name}", len(found), True, run.began.simulated))
+                    curve = Curve(*pair, f"{short} {name}", len(found), True, run.began.simulated, run=run.began.run_id)
+                    found.append(curve)
         return found
 
     def y_label(self) -> tuple[str, str]:

@@ -50,6 +50,7 @@ class PlotPanel(QWidget):
         super().__init__()
         self._desk = desk
         self._theme = theme
+        self._colours: dict[str, str] = {}
         self.state = PlotState()
         self._drawn_at = 0.0
         self._timer = QTimer(self)
@@ -92,6 +93,7 @@ class PlotPanel(QWidget):
         self._notice.recolour(theme)
         self.bar.recolour(theme)
         self.pages.recolour(theme)
+        self._tell_colours()
         self._show_heading()
 
     def refresh(self) -> None:
@@ -183,6 +185,18 @@ class PlotPanel(QWidget):
             self._notice.say("More curves than can be told apart; take one away before you add another.")
         self._wake()
 
+    def _tell_colours(self) -> None:
+        """Say which colour each overlay has; of several quantities the first."""
+        if not self.state.overlays and not self._colours:
+            return
+        colours: dict[str, str] = {}
+        for curve in self.state.curves():
+            if curve.overlay:
+                colours.setdefault(curve.run, self.pages.curves.colour_of(curve))
+        if colours != self._colours:
+            self._colours = colours
+            self._desk.overlays_coloured.emit(colours)
+
     def _wake(self) -> None:
         """Draw soon; often enough for the eye, never more often."""
         if not self._timer.isActive():
@@ -205,6 +219,7 @@ class PlotPanel(QWidget):
             )
             self.bar.show_quantities(shown.y_choices(), state.ys, shown.columns)
             self.pages.draw()
+            self._tell_colours()
             self.bar.show_slices(self.pages.slices)
             self._figures.setText(self.pages.statistics())
             self._show_heading()

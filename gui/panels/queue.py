@@ -59,6 +59,7 @@ _ICONS = {
     "clear": "mdi6.broom",
     "add": "mdi6.plus",
 }
+LOWEST_PX = 56
 _WIDTHS = {STATE: 110, WHAT: 260, ROUNDS: 76, ON_FAILURE: 84, PROGRESS: 110, TIME: 70, NOTE: 200}
 
 
@@ -167,6 +168,7 @@ class QueuePanel(QWidget):
         view.setDropIndicatorShown(True)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.setAccessibleName("Queue")
+        view.setMinimumHeight(LOWEST_PX)
         view.customContextMenuRequested.connect(self._show_menu)
         header = view.header()
         assert header is not None
@@ -334,6 +336,7 @@ class QueuePanel(QWidget):
 
     def _not_ran(self, trouble: Trouble) -> None:
         self._number = None
+        self._show_buttons()
         self._refused(trouble)
 
     def _halt_after(self) -> None:

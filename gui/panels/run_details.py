@@ -38,6 +38,7 @@ class FactsTable(QTableWidget):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
+        self.setMinimumHeight(ROW_PX)
         rows = self.verticalHeader()
         assert rows is not None
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

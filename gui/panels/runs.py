@@ -179,6 +179,7 @@ class RunsPanel(QWidget):
         self._view.tick_wished.connect(self.tick)
         self._filters.changed.connect(self._refilter)
         self._facts_view.noted.connect(lambda run_id, text: self._ask(NoteRun(run_id, text)))
+        self._desk.overlays_coloured.connect(self._table.take_colours)
         self._desk.on(RunsChanged, self._take)
         self._desk.on(FolderChanged, self._folder_changed)
 

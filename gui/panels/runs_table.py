@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import qtawesome
@@ -33,6 +34,7 @@ class RunsTable(QAbstractTableModel):
         self._figures = figures_font()
         self._theme = theme
         self._icons: dict[str, QIcon] = {}
+        self._ticks: dict[str, QIcon] = {}
         self.recolour(theme)
 
     def recolour(self, theme: Theme) -> None:
@@ -45,6 +47,11 @@ class RunsTable(QAbstractTableModel):
         self._icons["cross"] = qtawesome.icon("mdi6.close-thick", color=theme.muted, color_selected=chosen)
         self._icons["unticked"] = _box(theme, None)
         self._icons |= {str(number): _box(theme, colour) for number, colour in enumerate(theme.series)}
+        self.touch()
+
+    def take_colours(self, colours: Mapping[str, str]) -> None:
+        """Tick runs in the colours in which they are drawn, by run id; others in the next of the series."""
+        self._ticks = {run_id: _box(self._theme, colour) for run_id, colour in colours.items()}
         self.touch()
 
     def take(self, change: RunsChanged) -> None:
@@ -124,7 +131,9 @@ class RunsTable(QAbstractTableModel):
             return self._icons[row.stamp]
         if column == TICK:
             number = self.runs.ticked.get(row.file)
-            return self._icons["unticked" if number is None else str(number % len(self._theme.series))]
+            if number is None:
+                return self._icons["unticked"]
+            return self._ticks.get(row.run_id) or self._icons[str(number % len(self._theme.series))]
         return None
 
     def _colour(self, row: RunRow, column: int) -> QColor | None:
@@ -137,21 +146,25 @@ class RunsTable(QAbstractTableModel):
 
 def _box(theme: Theme, colour: str | None) -> QIcon:
     """A box, ticked in the colour of the run's curve; None for an empty one."""
+    icon = QIcon(_box_pixmap(theme, colour, colour or theme.muted))
+    icon.addPixmap(_box_pixmap(theme, colour, theme.surface), QIcon.Mode.Selected)  # seen on any ground
+    return icon
+
+
+def _box_pixmap(theme: Theme, colour: str | None, edge: str) -> QPixmap:
     pixmap = QPixmap(32, 32)
     pixmap.setDevicePixelRatio(2.0)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(QColor(colour or theme.muted), 1.5))
+    painter.setPen(QPen(QColor(edge), 1.5))
     painter.setBrush(QColor(colour or theme.surface))
     painter.drawRoundedRect(QRectF(1.5, 1.5, 13, 13), 2, 2)
     if colour is not None:
         painter.setPen(QPen(QColor(theme.surface), 2.2, cap=Qt.PenCapStyle.RoundCap))
         painter.drawPolyline(QPolygonF([QPointF(4.2, 8.4), QPointF(7, 11.2), QPointF(11.8, 5.2)]))
     painter.end()
-    icon = QIcon(pixmap)
-    icon.addPixmap(pixmap, QIcon.Mode.Selected)
-    return icon
+    return pixmap
 
 
 class RunCells(QStyledItemDelegate):

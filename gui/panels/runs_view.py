@@ -24,6 +24,8 @@ from gui.models.run_list import (
 from gui.panels.runs_table import RunCells, RunsTable
 from labctl.service.messages_runs import RunRow
 
+LOWEST_PX = 56
+"""A head and two rows: a message above the list must not make the window higher."""
 UNREADABLE = "unreadable"
 _WIDTHS = {
     TICK: 28,
@@ -70,6 +72,7 @@ class RunsView(QTreeView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName("Runs")
+        self.setMinimumHeight(LOWEST_PX)
         header = self.header()
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

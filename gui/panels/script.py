@@ -51,8 +51,9 @@ class ScriptPanel(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         column.addLayout(row)
         column.addWidget(self._view, 1)
-        for line in desk.lines:
-            self._view.appendPlainText(line)
+        self._imported: set[str] = set()
+        for text in desk.lines:
+            self._add(text)
         desk.scripted.connect(self._add)
 
     def widget(self) -> QWidget:
@@ -69,6 +70,10 @@ class ScriptPanel(QWidget):
         clipboard.setText(as_script(self._desk.lines))
         self._copied.setText(f"{len(self._desk.lines)} lines copied")
 
-    def _add(self, line: str) -> None:
-        self._view.appendPlainText(line)
+    def _add(self, text: str) -> None:
+        for line in text.splitlines():
+            if line not in self._imported:
+                self._view.appendPlainText(line)
+            if _imports(line):
+                self._imported.add(line)
         self._copied.clear()

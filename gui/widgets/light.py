@@ -17,17 +17,27 @@ def light_icon(theme: Theme, light: Light, size: int = 16) -> QIcon:
         light: which one.
         size: in pixels, before scaling.
     """
+    icon = QIcon(_pixmap(theme, light, size, chosen=False))
+    # A style tints what is selected, and the colour means something: it stands on the colour of the list instead.
+    icon.addPixmap(_pixmap(theme, light, size, chosen=True), QIcon.Mode.Selected)
+    return icon
+
+
+def _pixmap(theme: Theme, light: Light, size: int, *, chosen: bool) -> QPixmap:
     pixmap = QPixmap(QSize(size * 2, size * 2))
     pixmap.setDevicePixelRatio(2.0)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(size / 16, size / 16)
+    if chosen:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.surface))
+        painter.drawEllipse(QRectF(0, 0, 16, 16))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
     _draw(painter, QColor(theme.light(light)), QColor(theme.surface), light)
     painter.end()
-    icon = QIcon(pixmap)
-    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # a style tints what is selected, and the colour means something
-    return icon
+    return pixmap
 
 
 def _draw(painter: QPainter, colour: QColor, ground: QColor, light: Light) -> None:

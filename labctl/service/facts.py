@@ -38,9 +38,9 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         for index, item in enumerate(value, 1):
             yield from _flat(item, f"{name}.{index}")
     elif isinstance(value, list):
-        yield name, ", ".join(map(str, value))
+        yield name, ", ".join(map(_number, value))
     elif value not in (None, ""):
-        yield name, str(value)
+        yield name, _number(value)
 
 
 def _readings(snapshot: Any) -> Iterator[tuple[str, str]]:

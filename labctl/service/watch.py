@@ -37,7 +37,8 @@ class FolderWatch:
         """Tell what changes in this folder, until :meth:`leave`."""
         self.leave()
         self._left.clear()
-        self._thread = threading.Thread(target=self._watch, args=(folder,), name="labctl-service-watch", daemon=True)
+        looks = QueueLook(folder), RunsLook(folder)  # whatever changes from now on is noticed
+        self._thread = threading.Thread(target=self._watch, args=looks, name="labctl-service-watch", daemon=True)
         self._thread.start()
 
     def leave(self) -> None:
@@ -47,8 +48,7 @@ class FolderWatch:
         if thread is not None:
             thread.join()
 
-    def _watch(self, folder: Path) -> None:
-        queue, runs = QueueLook(folder), RunsLook(folder)
+    def _watch(self, queue: QueueLook, runs: RunsLook) -> None:
         looks = 0
         while not self._left.wait(EVERY_S):
             looks += 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from data.errors import BadInput, LabctlError
-from data.export import Format, broken_plugins, export, formats
+from data.export import Format, broken_plugins, export, formats, preview
 from data.export.matlab import matlab_name
 from data.export.names import unique
 from data.metadata import RunMetadata
@@ -306,3 +306,29 @@ def test_large_tables_are_written_in_pieces(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read["y"].to_numpy().reshape(values.shape), values)
     places = np.indices(values.shape).reshape(3, -1).T
     np.testing.assert_array_equal(read[["point", "repeat", "column"]], places)
+
+
+@pytest.mark.parametrize("ending", SUFFIXES)
+def test_a_preview_names_the_files_and_the_first_lines_that_are_written(
+    path: Path, tmp_path: Path, ending: str
+) -> None:
+    target = tmp_path / f"out{ending}"
+    pieces = preview(path, target)
+    written = {file.name: file for file in export(path, target)}
+    assert {piece.file for piece in pieces} <= set(written)
+    assert {file for file in written if not file.endswith(".json")} == {piece.file for piece in pieces}
+    for piece in pieces:
+        assert all(len(line) == len(piece.header) == len(piece.units) for line in piece.lines)
+        if ending == ".csv":
+            frame = pd.read_csv(written[piece.file], skiprows=[1], dtype=str, keep_default_na=False)
+            assert tuple(frame.columns) == piece.header
+            first = frame.head(len(piece.lines)).itertuples(index=False, name=None)
+            for line, truth in zip(piece.lines, first, strict=True):
+                for shown, value in zip(line, truth, strict=True):
+                    assert shown in (value, value.strip('"')) or float(shown) == pytest.approx(float(value), rel=1e-5)
+        if ending == ".parquet":
+            table = parquet.read_table(written[piece.file])
+            assert tuple(table.column_names) == piece.header
+            assert piece.title.startswith(f"{table.num_rows} lines")
+        if ending == ".mat":
+            assert {line[0] for line in piece.lines} <= set(scipy.io.loadmat(written[piece.file]))

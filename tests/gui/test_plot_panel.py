@@ -205,3 +205,18 @@ def test_many_runs_leave_no_items(panel: PlotPanel, desk: Desk) -> None:
         panel.refresh()
     assert len(panel.pages.curves.plot.plotItem.items) <= 8
     assert len(panel.pages.curves._legend.items) <= 2
+
+
+def test_the_colour_of_an_overlay_is_told(panel: PlotPanel, desk: Desk) -> None:
+    told: list[dict[str, str]] = []
+    desk.overlays_coloured.connect(told.append)
+    desk.run_chosen.emit(finished("shown", np.arange(9.0)))
+    for name in ("one", "two"):
+        desk.overlay_changed.emit(finished(name, np.arange(9.0)), True)
+    panel.refresh()
+    drawn = {curve.run: panel.pages.curves.colour_of(curve) for curve in panel.state.curves() if curve.overlay}
+    assert told == [drawn]
+    assert len(set(drawn.values())) == 2
+    desk.overlay_changed.emit(finished("one", np.arange(9.0)), False)
+    panel.refresh()
+    assert list(told[-1]) == ["two"]

@@ -236,8 +236,8 @@ class HaltQueue(_Short):
     when: Literal["now", "after"]
 
     def script(self) -> str:
-        """The same in Python."""
-        return f"{_IMPORT}{_QUEUE}.halt({self.when!r})"
+        """The same in Python; from elsewhere, as a program that runs the queue waits for its end."""
+        return f"# from another program: {_QUEUE}.halt({self.when!r})"
 
     def do(self, session: Session, task: Task) -> None:
         """Carry it out."""
