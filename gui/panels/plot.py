@@ -30,12 +30,14 @@ from gui.widgets.figure import Source, copy_figure, save_figure
 from gui.widgets.light import light_icon
 from gui.widgets.notice import Notice
 from gui.widgets.plot_bar import PlotBar
-from labctl.service.messages import Points, RunBegan, RunData, RunEnded, Trouble
+from labctl.service.messages import Light, Points, RunBegan, RunData, RunEnded, Trouble
 from labctl.service.requests.curves import SaveCurves
 from labctl.service.requests.runs import OpenRun, RunSweeps
 
 FRAME_MS: Final = 40
 """Time between two frames at least; nothing is drawn while nothing is new."""
+
+_LIGHTS: Final[dict[str, Light]] = {"complete": "ok", "stopped": "warning", "running": "busy"}
 
 
 class PlotPanel(QWidget):
@@ -53,6 +55,7 @@ class PlotPanel(QWidget):
         self._colours: dict[str, str] = {}
         self.state = PlotState()
         self._drawn_at = 0.0
+        self._lit = ("", "")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -229,8 +232,10 @@ class PlotPanel(QWidget):
         state, shown = self.state, self.state.shown
         if shown is None:
             return
-        ended = {"complete": "ok", "stopped": "warning", "running": "busy"}.get(shown.status, "fault")
-        self._light.setPixmap(light_icon(self._theme, ended).pixmap(14, 14))  # type: ignore[arg-type]
+        ended = _LIGHTS.get(shown.status, "fault")
+        if (ended, self._theme.name) != self._lit:  # drawn when it changes, not in every frame
+            self._lit = (ended, self._theme.name)
+            self._light.setPixmap(light_icon(self._theme, ended).pixmap(14, 14))
         self._light.setToolTip(shown.status)
         words = [shown.began.title, shown.origin, shown.status, f"{shown.count:,} of {shown.began.total:,} points"]
         self._title.setText(" · ".join(words))

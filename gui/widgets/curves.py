@@ -157,6 +157,11 @@ class CurveView(QWidget):
         self._crosshair.hide()
         self.pointed.emit(None)
 
+    def look_at(self, low: float, high: float) -> None:
+        """Have this part of x in sight, as if somebody had zoomed."""
+        self._box.setXRange(self.to_axis(low, 0), self.to_axis(high, 0), padding=0)
+        self._moved()
+
     def home(self) -> None:
         """Everything in sight, and from now on."""
         self.auto = True

@@ -75,3 +75,5 @@ app.command("bench")(benchmark_commands.bench)
 # Rooms above this one bring their commands along: nothing here may import them.
 for _command in entry_points(group="labctl.commands"):
     app.command(_command.name)(_command.load())
+for _command in entry_points(group="labctl.selftests"):
+    selftest_commands.selftest.command(_command.name)(_command.load())

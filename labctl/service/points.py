@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from labctl.engine import Rows
 
 OUTPUT: Final = "output"
-MOST_IMAGE_ROWS: Final = 1024
+MOST_IMAGE_ROWS: Final = 2048
 """Points of a run of which all columns are sent; of a longer run it is every second, third, ... point."""
 
 

@@ -41,6 +41,7 @@ def run_data(path: Path) -> RunData:
         if scan.outputs is not None:
             values[OUTPUT] = scan.outputs[: scan.measured]
         values[TIME] = run.values(ELAPSED)[: scan.measured]
+        units[TIME], labels[TIME] = _told(run, ELAPSED)
     elif "plan_kind" in run.variables:
         sweep = sweep_of(run)
         total = sweep.plan.points
