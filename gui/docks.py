@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import qtawesome
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget
 
@@ -99,8 +98,6 @@ class Docks:
         self._theme = theme
         for panel in self.panels.values():
             panel.recolour(theme)
-        for place in PLACES:
-            self._docks[place.name].setWindowIcon(qtawesome.icon(place.icon, color=theme.text))
 
     def restore(self, settings: Settings, name: str = CURRENT) -> bool:
         """Arrange as saved; false and the default layout where nothing fitting was saved."""
