@@ -202,7 +202,7 @@ class CalibrationPanel(QWidget):
 
     def _show_entries(self, entries: tuple[CalibrationEntry, ...]) -> None:
         self._entries = entries
-        self._fill_list()
+        self._show_in_use(self._in_use)
         known = [item.file for item in entries]
         if self._file not in known:
             newest = next((item.file for item in entries if not item.problem), "")
@@ -238,7 +238,7 @@ class CalibrationPanel(QWidget):
 
     def _show_in_use(self, in_use: CalibrationInUse) -> None:
         self._in_use = in_use
-        light, words = in_use_words(in_use)
+        light, words = in_use_words(in_use, bool(self._entries))
         self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
         self._words.say(words)
         self._revert.setEnabled(in_use.can_revert)
