@@ -134,13 +134,16 @@ class Desk(QObject):
         self._waiting.extend(self._client.take())
         ends = time.perf_counter() + BUDGET_S
         done = 0
-        for message in self._waiting:
-            done += 1
-            for listener in self._listeners.get(type(message), ()):
-                listener(message)
-            if time.perf_counter() > ends:
-                break
-        del self._waiting[:done]
+        try:
+            for message in self._waiting:
+                done += 1
+                for listener in self._listeners.get(type(message), ()):
+                    listener(message)
+                if time.perf_counter() > ends:
+                    break
+        finally:
+            # Also after a mistake in a listener: the same message would meet it again and again.
+            del self._waiting[:done]
 
     def _answered(self, message: Answered) -> None:
         request, answered, _ = self._asked.pop(message.number)

@@ -75,6 +75,14 @@ PLACES: tuple[Place, ...] = (
         "Alt+4",
     ),
     Place(
+        "studies",
+        "Studies",
+        "mdi6.flask-outline",
+        "centre",
+        "gui.panels.studies:StudiesPanel",
+        "Alt+6",
+    ),
+    Place(
         "builder", "Sweep builder", "mdi6.chart-timeline-variant", "right", "gui.panels.builder:BuilderPanel", "Alt+7"
     ),
     Place("queue", "Queue", "mdi6.playlist-play", "bottom", "gui.panels.queue:QueuePanel", "Alt+Q"),

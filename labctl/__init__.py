@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from labctl.measuring import calibrate, plans, sweep
     from labctl.report import write_report
     from labctl.scanning import scan
+    from labctl.studies.asking import resume_study, run_study
 
 _HOMES = {
     "Bench": "labctl.bench:Bench",
@@ -53,6 +54,8 @@ _HOMES = {
     "plans": "labctl.measuring:plans",
     "sweep": "labctl.measuring:sweep",
     "scan": "labctl.scanning:scan",
+    "run_study": "labctl.studies.asking:run_study",
+    "resume_study": "labctl.studies.asking:resume_study",
     "save_curves": "labctl.curves:save_curves",
     "compare_calibrations": "labctl.calibrations.differences:compare_calibrations",
     "calibration_history": "labctl.calibrations.history:calibration_history",
@@ -106,6 +109,8 @@ __all__ = [
     "plans",
     "prepare_speech",
     "probe_calibration",
+    "resume_study",
+    "run_study",
     "save_curves",
     "scan",
     "spot",

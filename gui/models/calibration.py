@@ -75,8 +75,10 @@ def choice(entry: CalibrationEntry, in_use: CalibrationInUse, newest: bool, now:
     return Choice(text, tip, entry.file, not entry.problem)
 
 
-def in_use_words(in_use: CalibrationInUse) -> tuple[Light, str]:
+def in_use_words(in_use: CalibrationInUse, any_there: bool) -> tuple[Light, str]:
     """What live runs and comparisons use, as light and sentence."""
+    if not any_there:
+        return "off", "In use: none, the folder holds no calibration."
     if not in_use.calibration_id:
         return "off", "In use: the latest calibration of the folder, probed when it is used."
     light: Light = "ok" if in_use.words.startswith("fresh") else "warning"

@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -32,6 +31,7 @@ from gui.panels.calibration_pages.parameters import ParametersPage
 from gui.panels.calibration_pages.residuals import ResidualsPage
 from gui.panels.calibration_pages.summary import SummaryPage
 from gui.theme import Theme
+from gui.widgets.elided import ElidedLabel
 from gui.widgets.empty import EmptyState
 from gui.widgets.light import light_icon
 from gui.widgets.notice import Notice
@@ -86,7 +86,7 @@ class CalibrationPanel(QWidget):
         self._revert = QPushButton("Re&vert")
         self._report = QPushButton("Repor&t")
         self._light = QLabel()
-        self._words = QLabel()
+        self._words = ElidedLabel()
         self._measuring = MeasuringPage(theme)
         self._order = OrderPage(theme)
         self._residuals = ResidualsPage(theme)
@@ -151,7 +151,6 @@ class CalibrationPanel(QWidget):
             "Probe the board with a few dozen vectors; then use this calibration live and to compare"
         )
         self._report.setToolTip("Write the page of this calibration beside its file, and open it in the browser")
-        self._words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         top = QHBoxLayout()
         top.addWidget(self._list, 1)
         for button in (self._apply, self._revert, self._report):
@@ -203,7 +202,7 @@ class CalibrationPanel(QWidget):
 
     def _show_entries(self, entries: tuple[CalibrationEntry, ...]) -> None:
         self._entries = entries
-        self._fill_list()
+        self._show_in_use(self._in_use)
         known = [item.file for item in entries]
         if self._file not in known:
             newest = next((item.file for item in entries if not item.problem), "")
@@ -239,10 +238,9 @@ class CalibrationPanel(QWidget):
 
     def _show_in_use(self, in_use: CalibrationInUse) -> None:
         self._in_use = in_use
-        light, words = in_use_words(in_use)
+        light, words = in_use_words(in_use, bool(self._entries))
         self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
-        self._words.setText(words)
-        self._words.setToolTip(words)
+        self._words.say(words)
         self._revert.setEnabled(in_use.can_revert)
         back = in_use.before or "the latest calibration of the folder"
         self._revert.setToolTip(f"Go back to {back}" if in_use.can_revert else "None has been applied")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyqtgraph
@@ -12,26 +12,14 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QKeyEvent
 
-from gui.plotting import Plot, curve_pen
+from gui.plotting import curve_pen
 from gui.theme import Theme
+from gui.widgets.labelled_plot import LabelledPlot
+from gui.widgets.legend import Key, Role, Style, colour_of
 
 Floats = NDArray[np.float64]
-Role = Literal["measured", "ordered", "unordered", "plain", "muted"]
-Style = Literal["points", "line", "dashed", "marks"]
 
 _SYMBOLS: dict[Role, str] = {"measured": "o", "ordered": "s", "unordered": "t1", "plain": "o", "muted": "x"}
-
-
-def colour_of(role: Role, theme: Theme) -> str:
-    """The colour of what the board or a model says; the same everywhere, in reports too."""
-    colours = {
-        "measured": theme.text,
-        "ordered": theme.series[0],
-        "unordered": theme.series[1],
-        "plain": theme.series[0],
-        "muted": theme.muted,
-    }
-    return colours[role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +41,12 @@ class Series:
     errors: Floats | None = None
 
 
-class ColumnPlot(Plot):
+class ColumnPlot(LabelledPlot):
     """Values over the columns; a click or the arrow keys choose one.
 
     Args:
         theme: colours.
-        y: label of the vertical axis.
+        y: what the vertical axis shows; stands above the plot, where there is room for it.
         name: what it is, for those who cannot see it.
         x: label of the horizontal axis.
     """
@@ -67,21 +55,18 @@ class ColumnPlot(Plot):
     """Somebody has chosen this column."""
 
     def __init__(self, theme: Theme, y: str, name: str, x: str = "column") -> None:
-        super().__init__(theme, x, y)
-        self._theme = theme
+        super().__init__(theme, name, x)
+        self._y = y
         self._series: tuple[Series, ...] = ()
         self._order: NDArray[np.intp] = np.arange(0)
         self._column: int | None = None
         self._level: float | None = None
-        self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip("Click a column to choose it; arrow keys go to its neighbours")
-        self.setMinimumHeight(90)
-        self.plotItem.addLegend(offset=(-8, 4), labelTextSize="8pt")
         self._marker = pyqtgraph.InfiniteLine(angle=90, movable=False)
         self._marker.hide()
         self._line = pyqtgraph.InfiniteLine(angle=0, movable=False)
-        self.scene().sigMouseClicked.connect(self._clicked)
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
 
     @property
     def column(self) -> int | None:
@@ -89,7 +74,11 @@ class ColumnPlot(Plot):
         return self._column
 
     def show_series(
-        self, series: Sequence[Series], order: NDArray[np.intp] | None = None, level: float | None = None
+        self,
+        series: Sequence[Series],
+        order: NDArray[np.intp] | None = None,
+        level: float | None = None,
+        y: str | None = None,
     ) -> None:
         """Draw these.
 
@@ -97,13 +86,15 @@ class ColumnPlot(Plot):
             series: what.
             order: columns from left to right; None takes them as they are.
             level: draws a line across at this value.
+            y: what the vertical axis shows from now on; None as before.
         """
+        self._y = self._y if y is None else y
         self._series = tuple(series)
         count = len(series[0].values) if series else 0
         self._order = np.arange(count) if order is None else order
         self._level = level
         self._draw()
-        self.plotItem.enableAutoRange()
+        self.plot.plotItem.enableAutoRange()
 
     def choose(self, column: int | None) -> None:
         """Mark a column; nobody is told."""
@@ -116,9 +107,7 @@ class ColumnPlot(Plot):
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         super().recolour(theme)
-        self._theme = theme
-        if hasattr(self, "_series"):
-            self._draw()
+        self._draw()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Arrow keys, Home and End move to another column."""
@@ -150,30 +139,31 @@ class ColumnPlot(Plot):
         self.column_chosen.emit(column)
 
     def _clicked(self, event: Any) -> None:
-        box = self.plotItem.vb
+        box = self.plot.plotItem.vb
         if event.button() != Qt.MouseButton.LeftButton or not box.sceneBoundingRect().contains(event.scenePos()):
             return
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
         place = round(box.mapSceneToView(event.scenePos()).x())
         if 0 <= place < len(self._order):
             self._choose_place(place)
 
     def _draw(self) -> None:
-        item = self.plotItem
+        item = self.plot.plotItem
         item.clear()
         for series in self._series:
             self._draw_series(series)
-        self._marker.setPen(curve_pen(self._theme.accent))
-        self._line.setPen(curve_pen(self._theme.muted, dashed=True))
+        self._marker.setPen(curve_pen(self.theme.accent))
+        self._line.setPen(curve_pen(self.theme.muted, dashed=True))
         item.addItem(self._marker, ignoreBounds=True)
         if self._level is not None:
             self._line.setValue(self._level)
             item.addItem(self._line, ignoreBounds=False)
-        if item.legend is not None:
-            item.legend.setLabelTextColor(QColor(self._theme.text))
+        keys = [Key(series.name, series.role, series.style) for series in self._series if series.name]
+        self.say(self._y, keys)
         self.choose(self._column)
 
     def _draw_series(self, series: Series) -> None:
-        item, colour = self.plotItem, colour_of(series.role, self._theme)
+        item, colour = self.plot.plotItem, colour_of(series.role, self.theme)
         values = series.values[self._order]
         x = np.arange(len(values), dtype=float)
         known = np.isfinite(values)
@@ -182,21 +172,19 @@ class ColumnPlot(Plot):
         if series.errors is not None:
             half = np.where(np.isfinite(series.errors[self._order]), series.errors[self._order], 0.0)[known]
             item.addItem(
-                pyqtgraph.ErrorBarItem(x=x[known], y=values[known], height=2 * half, pen=curve_pen(self._theme.muted))
+                pyqtgraph.ErrorBarItem(x=x[known], y=values[known], height=2 * half, pen=curve_pen(self.theme.muted))
             )
-        name = series.name or None
         if series.style in ("line", "dashed"):
             pen = curve_pen(colour, dashed=series.style == "dashed")
-            item.plot(x[known], values[known], pen=pen, name=name)
+            item.plot(x[known], values[known], pen=pen)
             return
         marks = series.style == "marks"
         item.plot(
             x[known],
             values[known],
             pen=None,
-            name=name,
             symbol="t" if marks else _SYMBOLS[series.role],
             symbolSize=11 if marks else 5,
-            symbolPen=curve_pen(self._theme.warning if marks else colour),
+            symbolPen=curve_pen(self.theme.warning if marks else colour),
             symbolBrush=None if marks else QColor(colour),
         )

@@ -43,7 +43,7 @@ class Shown:
 
 
 PARAMETERS: Final = (
-    Shown("gain", "gain", "codes per unit charge"),
+    Shown("gain", "gain", "codes/charge"),
     Shown("asymmetry", "asymmetry", "%", 100.0),
     Shown("offset", "offset", "codes"),
     Shown("noise", "trial noise", "codes"),

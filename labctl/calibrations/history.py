@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from labctl.calibrations.values import Floats
 
 RESIDUALS = {
-    "residual ordered": "held-out residual / trial noise, ordered model",
-    "residual unordered": "held-out residual / trial noise, order-blind model",
+    "residual ordered": "residual of the ordered model / trial noise",
+    "residual unordered": "residual of the order-blind model / trial noise",
 }
 TEMPERATURE = "temperature"
 PASSING = "passing columns"

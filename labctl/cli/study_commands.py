@@ -12,6 +12,7 @@ from labctl.cli.console import emit, progress, say
 from labctl.cli.options import AsJson, Seed
 
 if TYPE_CHECKING:
+    from labctl.studies.asking import Asked
     from labctl.studies.folder import Plan, State
     from labctl.studies.runner import StudyResult
 
@@ -38,11 +39,9 @@ def ordering(
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
-    from labctl.studies.ordering.plan import FULL, QUICK, ordering_plan
+    from labctl.studies.asking import Asked
 
-    scale = QUICK if quick else FULL
-    plan = ordering_plan(scale, seed)
-    run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
+    _start(Asked("ordering", _scope(quick), seed), out, workers, as_json)
 
 
 @study.command("calibration")
@@ -60,14 +59,9 @@ def calibration(
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
-    from dataclasses import replace
+    from labctl.studies.asking import Asked
 
-    from labctl.studies.calibration.plan import FULL, QUICK, calibration_plan
-
-    scale = QUICK if quick else FULL
-    plan = calibration_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
-    name = f"study-{plan.study}-{plan.scope}-seed-{seed}" + (f"-{geometry}" if geometry else "")
-    run(plan, out or Path("runs") / name, workers, as_json)
+    _start(Asked("calibration", _scope(quick), seed, geometry), out, workers, as_json)
 
 
 @study.command("status")
@@ -110,6 +104,14 @@ def report(
     _tell(plan, StudyResult(opened, opened.state(), presented), as_json)
     if written and not as_json:
         say(f"Page:   {written[0]}")
+
+
+def _scope(quick: bool) -> str:
+    return "quick" if quick else "full"
+
+
+def _start(asked: Asked, out: Path | None, workers: int | None, as_json: bool) -> None:
+    run(asked.plan(), out or Path("runs") / asked.folder_name, workers, as_json)
 
 
 def run(plan: Plan, folder: Path, workers: int | None, as_json: bool) -> None:

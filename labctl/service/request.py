@@ -24,6 +24,8 @@ class Lane(StrEnum):
     LISTS = "lists"
     """Short looks at the queue and at the list of runs, and short changes of them: must not wait for an export."""
     COMPUTE = "compute"
+    STUDIES = "studies"
+    """Hours of work by processes of its own."""
     CHECKS = "checks"
     """Looks at plans while they are edited: short, and waits neither for files nor for arithmetic."""
 

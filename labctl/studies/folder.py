@@ -9,6 +9,7 @@
     running.json             which process works here
     table.parquet            all rows
     report.html, pictures/
+    findings.json            what was found, in sentences
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class StudyFolder:
         self.report = path / "report.html"
         self.pictures = path / "pictures"
         self._plan = path / "plan.json"
+        self._findings = path / "findings.json"
         self._failed = path / "failed"
         self._running = path / "running.json"
 
@@ -160,6 +162,23 @@ class StudyFolder:
         """Rows of a finished point."""
         found: list[dict[str, Any]] = json.loads((self.place(key) / "result.json").read_text(encoding="utf-8"))
         return found
+
+    def keep_findings(self, findings: Sequence[str]) -> None:
+        """Write what was found, in sentences."""
+        _write(self._findings, list(findings))
+
+    def findings(self) -> tuple[str, ...]:
+        """What was found, in sentences; none while there is no report."""
+        try:
+            return tuple(str(item) for item in json.loads(self._findings.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return ()
+
+    def computing(self) -> tuple[str, ...]:
+        """Keys of the points that are being computed now; only what a process that still runs has begun."""
+        if self._holder() is None:
+            return ()
+        return tuple(sorted(part.name[1:].rsplit(".", 2)[0] for part in self.points.glob(".*.part")))
 
     def fail(self, failure: Failure) -> None:
         """Note that a point failed."""

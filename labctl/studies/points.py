@@ -78,12 +78,19 @@ class Study:
         title: what it is about.
         compute: a :class:`Compute`; it is called in worker processes.
         present: makes a :class:`Presented` of the table so far and a folder for pictures.
+        plan: makes a :class:`labctl.studies.folder.Plan` of scope, seed and geometry; empty for a study whose plans are
+            drawn up elsewhere.
+        scopes: what can be asked for, the smallest first, each with what it takes in words.
+        any_geometry: whether the boards' array can be chosen.
     """
 
     name: str
     title: str
     compute: str
     present: str
+    plan: str = ""
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    any_geometry: bool = False
 
     def computing(self) -> Compute:
         """The function that computes a point."""

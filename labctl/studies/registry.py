@@ -11,12 +11,17 @@ STUDIES: dict[str, Study] = {
         title="What the order of events costs, and what it is worth",
         compute="labctl.studies.ordering.compute:compute",
         present="labctl.studies.ordering.present:present",
+        plan="labctl.studies.ordering.plan:plan_of_scope",
+        scopes={"quick": "few boards, seeds and epochs: minutes", "full": "all conditions: hours"},
     ),
     "calibration": Study(
         name="calibration",
         title="How well calibrations predict, and whether their intervals hold what they promise",
         compute="labctl.studies.calibration.compute:compute",
         present="labctl.studies.calibration.present:present",
+        plan="labctl.studies.calibration.plan:plan_of_scope",
+        scopes={"quick": "a few small boards: minutes", "full": "twenty boards: an hour or more"},
+        any_geometry=True,
     ),
 }
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import BadInput
-from labctl.progress import Listener, silent
+from labctl.progress import Listener, Stop, never, silent
 from labctl.studies.folder import Failure, Plan, State, StudyFolder
 from labctl.studies.points import Point, Presented, Study
 from labctl.studies.tables import collect, write_table
 from labctl.studies.workers import Workers
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 0.3
+"""Seconds between two looks at whether the study should stop."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,13 @@ class StudyResult:
 
 
 def run_study(
-    study: Study, plan: Plan, path: Path, *, workers: int | None = None, listener: Listener = silent
+    study: Study,
+    plan: Plan,
+    path: Path,
+    *,
+    workers: int | None = None,
+    listener: Listener = silent,
+    stop: Stop = never,
 ) -> StudyResult:
     """Compute the points that are missing and write table and report; may be called again after any end.
 
@@ -47,6 +56,7 @@ def run_study(
         path: the study's folder, made if it is not there.
         workers: processes; None for one for each processor.
         listener: hears of progress.
+        stop: asked now and then; true ends the workers at once and reports on what is finished.
 
     Raises:
         BadInput: the folder holds another plan, cannot be written to, or another process works in it.
@@ -57,7 +67,7 @@ def run_study(
         folder.tidy()
         try:
             with Workers(study.compute, path, workers or os.cpu_count() or 1) as processes:
-                _Run(folder, plan, processes, listener).all()
+                _Run(folder, plan, processes, listener, stop).all()
         finally:
             # Workers that were ended in the middle of a point leave its half behind.
             folder.sweep()
@@ -75,6 +85,7 @@ def present(study: Study, folder: StudyFolder) -> Presented | None:
     folder.pictures.mkdir(exist_ok=True)
     presented = study.presenting()(table, folder.pictures)
     folder.report.write_text(presented.page.html(), encoding="utf-8")
+    folder.keep_findings(presented.findings)
     return presented
 
 
@@ -114,10 +125,11 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
 class _Run:
     """The points of one run: begun in the order of the plan as soon as what they need is there."""
 
-    def __init__(self, folder: StudyFolder, plan: Plan, workers: Workers, listener: Listener) -> None:
+    def __init__(self, folder: StudyFolder, plan: Plan, workers: Workers, listener: Listener, stop: Stop) -> None:
         self._folder = folder
         self._workers = workers
         self._listener = listener
+        self._stop = stop
         self._total = len(plan.points)
         self._done = {point.key for point in plan.points if folder.is_done(point.key)}
         self._waiting = [point for point in plan.points if point.key not in self._done]
@@ -125,13 +137,13 @@ class _Run:
     def all(self) -> None:
         """Do everything that can be done."""
         self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points")
-        while True:
+        while not self._stop():
             while self._workers.free and (point := self._next()) is not None:
                 self._waiting.remove(point)
                 self._workers.begin(point)
             if not self._workers.busy:
                 return
-            for outcome in self._workers.wait():
+            for outcome in self._workers.wait(LOOK_S):
                 self._note(outcome.key, outcome.failure)
 
     def _next(self) -> Point | None:

@@ -105,10 +105,10 @@ class Workers:
         worker.point = point
         worker.jobs.send(point)
 
-    def wait(self) -> list[Outcome]:
-        """Outcomes of points that ended since; waits for the first."""
+    def wait(self, timeout_s: float | None = None) -> list[Outcome]:
+        """Outcomes of points that ended since; waits for the first, at most so many seconds."""
         active = [worker for worker in self._workers if worker.point is not None]
-        wait([thing for worker in active for thing in (worker.jobs, worker.process.sentinel)])
+        wait([thing for worker in active for thing in (worker.jobs, worker.process.sentinel)], timeout_s)
         return [outcome for worker in active if (outcome := self._outcome(worker)) is not None]
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from gui.models.calibration import column_words, failing_rows
 from gui.panels.calibration_pages.page import Page
 from gui.theme import Theme
 from gui.widgets.array_map import SPAN, ArrayMap
+from gui.widgets.elided import ElidedLabel
 from gui.widgets.table import Table
 from labctl.calibrations.values import CalibrationView
 
@@ -19,7 +20,7 @@ class ArrayPage(Page):
         super().__init__(theme)
         self._view: CalibrationView | None = None
         self._map = ArrayMap(theme)
-        self._words = QLabel()
+        self._words = ElidedLabel()
         self._legend = QLabel(
             f"Rows down, columns across. Shade: gain of the synapse against the median, ±{100 * SPAN:.0f} %. "
             "Hatched: the column fails."
@@ -52,7 +53,7 @@ class ArrayPage(Page):
         self._table.show_rows(rows)
         self._table.setVisible(bool(rows))
         self._next.setEnabled(bool(rows))
-        self._words.setText("Choose a column by a click or the arrow keys." if rows else "All columns pass.")
+        self._words.say("Choose a column by a click or the arrow keys." if rows else "All columns pass.")
 
     def choose(self, column: int) -> None:
         """Mark a column."""
@@ -60,8 +61,7 @@ class ArrayPage(Page):
         view = self._view
         if view is None or column >= len(view.passes):
             return
-        self._words.setText(column_words(view, column))
-        self._words.setToolTip(self._words.text())
+        self._words.say(column_words(view, column))
         failing = [int(row[0]) for row in failing_rows(view)]
         if column in failing:
             self._table.choose(failing.index(column))

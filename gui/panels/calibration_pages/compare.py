@@ -113,7 +113,6 @@ class ComparePage(Page):
         item = difference_of(self._difference, self._difference.parameters[row].name)
         if item is None:
             return
-        self._plot.setLabel("left", f"{item.label}: change / error")
         beyond = np.where(np.abs(item.in_errors) > 3, item.in_errors, np.nan)
         series = [Series("columns", item.in_errors, "ordered"), Series("more than 3", beyond, "ordered", "marks")]
-        self._plot.show_series(series, level=0.0)
+        self._plot.show_series(series, level=0.0, y=f"{item.label}: change / standard error")

@@ -9,9 +9,11 @@ from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from gui.panels.calibration_pages.page import Page, refill
-from gui.plotting import Plot, curve_pen
+from gui.plotting import curve_pen
 from gui.theme import Theme
-from gui.widgets.column_plot import colour_of
+from gui.widgets.elided import ElidedLabel
+from gui.widgets.labelled_plot import LabelledPlot
+from gui.widgets.legend import colour_of
 from labctl.calibrations.values import CalibrationHistory
 
 
@@ -27,10 +29,10 @@ class DriftPage(Page):
         self._shown = ""
         self._figures = QComboBox()
         self._figures.setAccessibleName("Figure")
-        self._words = QLabel()
-        self._plot = Plot(theme)
-        self._plot.plotItem.setAxisItems({"bottom": pyqtgraph.DateAxisItem("bottom")})
-        self._plot.setAccessibleName("Figure over time")
+        self._figures.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._words = ElidedLabel()
+        self._plot = LabelledPlot(theme, "Figure over time")
+        self._plot.plot.plotItem.setAxisItems({"bottom": pyqtgraph.DateAxisItem("bottom")})
         self._plot.setToolTip("Median and quartiles over the passing columns; a click opens the calibration")
         self._plot.recolour(theme)
         self._note = QLabel()
@@ -55,10 +57,10 @@ class DriftPage(Page):
         """Show the calibrations of a board."""
         self._history = history
         if history is None:
-            self._plot.plotItem.clear()
+            self._plot.plot.plotItem.clear()
             return
         names = dict.fromkeys(name for point in history.points for name in point.figures)
-        refill(self._figures, [(history.labels.get(name, name), name) for name in names])
+        refill(self._figures, [(history.labels.get(name, name).split(" / ")[0], name) for name in names])
         bad = len(history.unreadable)
         self._note.setVisible(bool(bad))
         self._note.setText(f"{bad} of its calibrations cannot be read." if bad else "")
@@ -77,7 +79,7 @@ class DriftPage(Page):
         self._draw()
 
     def _draw(self) -> None:
-        item = self._plot.plotItem
+        item = self._plot.plot.plotItem
         item.clear()
         history, name = self._history, str(self._figures.currentData())
         points = [] if history is None else [point for point in history.points if name in point.figures]
@@ -102,7 +104,8 @@ class DriftPage(Page):
         )
         spots.sigClicked.connect(lambda _item, hit, *_: self.calibration_chosen.emit(str(hit[0].data())))
         item.addItem(spots)
-        self._plot.setLabel("left", history.labels.get(name, name))
+        lead = f"{history.labels.get(name, name)}, median and quartiles over the passing columns"
+        self._plot.say(lead)
         item.enableAutoRange()
         change = f", {100 * (median[-1] / median[0] - 1):+.2f} % since the first" if median[0] else ""
-        self._words.setText(f"{len(points)} calibrations of {history.board}{change if len(points) > 1 else ''}")
+        self._words.say(f"{len(points)} calibrations of {history.board}{change if len(points) > 1 else ''}")

@@ -10,10 +10,13 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayo
 
 from gui.models.calibration import INTERVAL
 from gui.panels.calibration_pages.page import Page, refill
-from gui.plotting import Plot, curve_pen
+from gui.plotting import curve_pen
 from gui.theme import Theme
-from gui.widgets.column_plot import ColumnPlot, Series, colour_of
+from gui.widgets.column_plot import ColumnPlot, Series
+from gui.widgets.elided import ElidedLabel
 from gui.widgets.empty import EmptyState
+from gui.widgets.labelled_plot import LabelledPlot
+from gui.widgets.legend import Key, colour_of
 from labctl.calibrations.values import CalibrationView, OrderCurves, PositionCurve
 
 _MEAN = -1
@@ -27,16 +30,18 @@ class OrderPage(Page):
         self._view: CalibrationView | None = None
         self._curves: OrderCurves | None = None
         self._rows = QComboBox()
+        self._rows.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._rows.setAccessibleName("Active row and spacing")
         self._columns = QComboBox()
+        self._columns.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._columns.setAccessibleName("Columns")
         self._columns.addItem("mean of the columns", _MEAN)
-        self._words = QLabel()
-        self._position = Plot(theme, "events after the active one", "signal / codes")
-        self._position.setAccessibleName("Signal of one row by its place in the sequence")
-        self._position.plotItem.addLegend(offset=(-8, 4), labelTextSize="8pt")
+        self._words = ElidedLabel()
+        self._position = LabelledPlot(
+            theme, "Signal of one row by its place in the sequence", "events after the active one"
+        )
         self._spread = ColumnPlot(
-            theme, "spread over orders / codes", "Spread over event orders", "columns, sorted by what was measured"
+            theme, "spread over orders / codes", "Spread over event orders", "columns, sorted by the board's spread"
         )
         self._missing = QLabel()
         self._missing.setWordWrap(True)
@@ -127,7 +132,7 @@ class OrderPage(Page):
         self._missing.setVisible(bool(self._missing.text()))
 
     def _draw_position(self) -> None:
-        item = self._position.plotItem
+        item = self._position.plot.plotItem
         item.clear()
         at = self._rows.currentData()
         if self._curves is None or at is None or not 0 <= at < len(self._curves.position):
@@ -139,12 +144,12 @@ class OrderPage(Page):
         error = curve.error if column in (None, _MEAN) else self._noise(curve)
         muted = curve_pen(self.theme.muted)
         item.addItem(pyqtgraph.ErrorBarItem(x=x, y=measured, height=np.full(len(x), 2 * INTERVAL * error), pen=muted))
-        item.plot(x, unordered, pen=curve_pen(colour_of("unordered", self.theme), dashed=True), name="order-blind")
-        item.plot(x, ordered, pen=curve_pen(colour_of("ordered", self.theme)), name="ordered")
+        item.plot(x, unordered, pen=curve_pen(colour_of("unordered", self.theme), dashed=True))
+        item.plot(x, ordered, pen=curve_pen(colour_of("ordered", self.theme)))
         dot = QColor(colour_of("measured", self.theme))
-        item.plot(x, measured, pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=dot, name="board")
-        if item.legend is not None:
-            item.legend.setLabelTextColor(QColor(self.theme.text))
+        item.plot(x, measured, pen=None, symbol="o", symbolSize=5, symbolPen=None, symbolBrush=dot)
+        keys = [Key("board", "measured"), Key("ordered", "ordered", "line"), Key("blind", "unordered", "dashed")]
+        self._position.say("signal / codes", keys)
         item.enableAutoRange()
 
     def _noise(self, curve: PositionCurve) -> float:
@@ -159,16 +164,14 @@ class OrderPage(Page):
         order = np.argsort(spread.measured, kind="stable")
         order = order[self._view.passes[order]]
         series = [
-            Series("trial noise alone", spread.noise, "muted", "dashed"),
-            Series("order-blind", spread.unordered, "unordered", "dashed"),
+            Series("noise", spread.noise, "muted", "dashed"),
+            Series("blind", spread.unordered, "unordered", "dashed"),
             Series("board", spread.measured, "measured"),
             Series("ordered", spread.ordered, "ordered", "line"),
         ]
         self._spread.show_series(series, order)
         off = float(np.sqrt(np.mean((spread.measured[order] - spread.ordered[order]) ** 2))) if order.size else 0.0
-        words = f"{spread.orders} orders; ordered model off by {off:.2f} codes rms"
-        self._words.setText(words)
-        self._words.setToolTip(words)
+        self._words.say(f"{spread.orders} orders; ordered model off by {off:.2f} codes rms")
 
 
 def _of_column(curve: PositionCurve, column: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSplitter, QVBoxLayout
 
 from gui.models.calibration import INTERVAL, column_order, parameter, parameter_rows, parameter_words
 from gui.panels.calibration_pages.page import Page, refill
 from gui.theme import Theme
 from gui.widgets.column_plot import ColumnPlot, Series
+from gui.widgets.elided import ElidedLabel
 from gui.widgets.table import Table
 from labctl.calibrations.values import CalibrationView, ColumnParameter
 
@@ -23,11 +24,11 @@ class ParametersPage(Page):
         self._view: CalibrationView | None = None
         self._order: NDArray[np.intp] = np.arange(0)
         self._names = QComboBox()
+        self._names.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._names.setAccessibleName("Parameter")
         self._by_value = QCheckBox("Sort by &value")
         self._by_value.setToolTip("Columns from the smallest to the largest value, instead of from left to right")
-        self._words = QLabel()
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._words = ElidedLabel()
         self._plot = ColumnPlot(theme, "", "Parameter over the columns")
         self._table = Table(["column", "value ± 90 %", "mark"], "Parameter of every column", text=(2,), wide=2)
         top = QHBoxLayout()
@@ -74,13 +75,11 @@ class ParametersPage(Page):
         if view is None or item is None:
             return
         self._order = column_order(item, self._by_value.isChecked())
-        self._plot.setLabel("left", f"{item.label} / {item.unit}" if item.unit else item.label)
-        self._plot.setLabel("bottom", "columns, sorted by value" if self._by_value.isChecked() else "column")
-        self._plot.show_series(_series(view, item), self._order)
+        self._plot.plot.setLabel("bottom", "columns, sorted by value" if self._by_value.isChecked() else "column")
+        y = f"{item.label} / {item.unit}" if item.unit else item.label
+        self._plot.show_series(_series(view, item), self._order, y=y)
         self._table.show_rows(parameter_rows(view, item, self._order))
-        words = parameter_words(item, int(view.passes.sum()))
-        self._words.setText(words)
-        self._words.setToolTip(words)
+        self._words.say(parameter_words(item, int(view.passes.sum())))
         if self._plot.column is not None:
             self.choose(self._plot.column)
 

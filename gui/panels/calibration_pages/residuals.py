@@ -10,9 +10,12 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayo
 
 from gui.models.calibration import column_words
 from gui.panels.calibration_pages.page import Page, refill
-from gui.plotting import Plot, curve_pen
+from gui.plotting import curve_pen
 from gui.theme import Theme
-from gui.widgets.column_plot import ColumnPlot, Role, Series, colour_of
+from gui.widgets.column_plot import ColumnPlot, Series
+from gui.widgets.elided import ElidedLabel
+from gui.widgets.labelled_plot import LabelledPlot
+from gui.widgets.legend import Key, Role, colour_of
 from labctl.calibrations.values import CalibrationView, OrderCurves, ScheduleResiduals
 
 _RECORDED = "working schedule, as recorded"
@@ -26,14 +29,14 @@ class ResidualsPage(Page):
         self._view: CalibrationView | None = None
         self._residuals: ScheduleResiduals | None = None
         self._schedules = QComboBox()
+        self._schedules.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._schedules.setAccessibleName("Schedule")
         self._schedules.addItem(_RECORDED, -1)
-        self._words = QLabel()
+        self._words = ElidedLabel()
         self._plot = ColumnPlot(theme, "residual / trial noise", "Residual of every column")
-        self._below = Plot(theme, "residual / trial noise, median and quartiles over the columns")
-        self._below.setAccessibleName("Residual by schedule")
-        self._below.setMinimumHeight(110)
-        self._below.plotItem.setMouseEnabled(x=False, y=False)
+        self._below = LabelledPlot(theme, "Residual by schedule")
+        self._below.setMinimumHeight(140)
+        self._below.plot.plotItem.setMouseEnabled(x=False, y=False)
         self._missing = QLabel()
         self._missing.setWordWrap(True)
         self._missing.hide()
@@ -76,9 +79,7 @@ class ResidualsPage(Page):
         """Mark a column."""
         self._plot.choose(column)
         if self._view is not None and column < len(self._view.passes):
-            words = column_words(self._view, column)
-            self._words.setText(words)
-            self._words.setToolTip(words)
+            self._words.say(column_words(self._view, column))
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
@@ -106,7 +107,7 @@ class ResidualsPage(Page):
         self._plot.show_series(series, level=1.0)
 
     def _draw_schedules(self) -> None:
-        item = self._below.plotItem
+        item = self._below.plot.plotItem
         item.clear()
         view, residuals = self._view, self._residuals
         if view is None or residuals is None or not view.passes.any():
@@ -126,4 +127,7 @@ class ResidualsPage(Page):
             symbol = "s" if role == "ordered" else "t1"
             item.plot(median, at, pen=None, symbol=symbol, symbolSize=8, symbolPen=None, symbolBrush=QColor(colour))
         item.plot([1.0, 1.0], [-0.5, count - 0.5], pen=curve_pen(self.theme.muted, dashed=True))
+        keys = [Key("ordered", "ordered"), Key("order-blind", "unordered")]
+        lead = "residual / trial noise by schedule, median and quartiles"
+        self._below.say(lead, keys)
         item.setYRange(-0.5, count - 0.5, padding=0.02)

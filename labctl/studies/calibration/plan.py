@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labctl.studies.folder import Plan
 from labctl.studies.points import Point
@@ -47,6 +47,12 @@ FULL = Scale(name="full", boards={"quick": 20, "optimal": 6, "full": 2}, repeate
 
 _SEEDS = 1_000_000
 """Seeds are smaller than this."""
+
+
+def plan_of_scope(scope: str, seed: int, geometry: str | None = None) -> Plan:
+    """The plan of a scope, ``quick`` or ``full``; ``geometry`` is ROWSxCOLUMNS of the boards."""
+    scale = QUICK if scope == "quick" else FULL
+    return calibration_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
 
 
 def calibration_plan(scale: Scale, seed: int) -> Plan:

@@ -132,6 +132,11 @@ _SEEDS = 1_000_000
 """Seeds are smaller than this."""
 
 
+def plan_of_scope(scope: str, seed: int, geometry: str | None = None) -> Plan:
+    """The plan of a scope, ``quick`` or ``full``; its geometry is fixed."""
+    return ordering_plan(QUICK if scope == "quick" else FULL, seed)
+
+
 def ordering_plan(scale: Scale, seed: int) -> Plan:
     """The plan of the study: calibrations of the boards first, then a cell for each board and training seed.
 
