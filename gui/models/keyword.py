@@ -111,10 +111,10 @@ def mark(right: bool | None) -> str:
 
 
 def share(value: Proportion) -> str:
-    """A share with its interval, in percent; a dash where there is none."""
+    """A share with its interval, both in percent; a dash where there is none."""
     if not value.count:
         return "–"
-    return f"{100 * value.value:5.1f} %  [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+    return f"{100 * value.value:5.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
 
 
 def times(array_s: float, board_s: float, total_s: float) -> str:
@@ -128,8 +128,10 @@ def state_line(session: LiveSession) -> str:
     if began is None or tally is None:
         return ""
     total = f" of {tally.total}" if tally.total else ""
-    simulated = " · SIMULATED" if began.simulated else ""
-    return f"{tally.utterances}{total} utterances · {times(tally.array_s, tally.board_s, tally.total_s)}{simulated}"
+    simulated = "SIMULATED · " if began.simulated else ""
+    return (
+        f"{simulated}{tally.utterances}{total} · board {1e3 * tally.board_s:.0f} ms · all {1e3 * tally.total_s:.0f} ms"
+    )
 
 
 def levelled(features: NDArray[Any]) -> NDArray[Any]:

@@ -164,7 +164,7 @@ class KeywordPanel(QWidget):
         line = state_line(self._session)
         if line:
             self._line.setText(line)
-            self._line.setToolTip(line)
+            self._line.setToolTip(f"{line}\nmedian times of the latest utterances; the board's with its link")
         if self._fresh:
             fresh, self._fresh = self._fresh, []
             self._live.append(fresh)
@@ -192,7 +192,7 @@ class KeywordPanel(QWidget):
         self._over()
         if files:
             names = ", ".join(Path(file).name for file in files)
-            self._notice.say(f"The session is recorded in {names}.", "ok")
+            self._notice.say(f"Recorded in {names}", "ok")
 
     def _failed_session(self, trouble: Trouble) -> None:
         self._over()

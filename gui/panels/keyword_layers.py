@@ -36,7 +36,7 @@ class LayersPage(QWidget):
         self._block.setAccessibleName("Block of the layer whose events are shown")
         self._models = {name: QCheckBox(name) for name in MODELS}
         self._scatter = Plot(theme, "", "board (codes)")
-        self._residual = Plot(theme, "model (codes)", "board − model")
+        self._residual = Plot(theme, "model (codes)", "residual")
         self._events = Plot(theme, "event", "activation")
         self._residual.setXLink(self._scatter)
         self._identity = self._scatter.plot()
@@ -119,6 +119,7 @@ class LayersPage(QWidget):
 
     def _scatter_item(self, plot: Plot, name: str) -> Any:
         item = pyqtgraph.ScatterPlotItem(size=5, symbol=SYMBOLS[name], pen=None)
+        item.setZValue(-MODELS.index(name))  # the best model is not hidden by the others
         plot.addItem(item)
         return item
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QFont, QFontMetrics
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -27,6 +27,9 @@ from gui.theme import Theme, figures_font
 from gui.widgets.targets import target_colour, target_icon
 
 _NUMBER = Qt.ItemDataRole.UserRole
+_DECISIONS_HIGH = 106
+_SMALL = QFont()
+_SMALL.setPointSizeF(7.5)
 
 
 class LivePage(QWidget):
@@ -62,8 +65,11 @@ class LivePage(QWidget):
         self._features.addItem(self._image)
         self._scores = Plot(theme, "", "score")
         self._scores.setYRange(0, 1, padding=0.02)
+        axis = self._scores.plotItem.getAxis("bottom")
+        axis.setTickFont(_SMALL)
+        axis.setStyle(hideOverlappingLabels=False)
         self._bars: dict[str, Any] = {}
-        self._decisions = _tree(["on", "decision", "", "margin"])
+        self._decisions = _tree(["on", "decision", "margin"])
         self._decisions.setAccessibleName("Decisions on this utterance")
         self._decisions.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         for plot in (self._wave, self._features, self._scores):
@@ -103,8 +109,10 @@ class LivePage(QWidget):
 
     def append(self, rows: list[Row]) -> None:
         """More utterances in the list."""
+        shown = self._list.topLevelItem(self._list.topLevelItemCount() - 1)
+        last = 0 if shown is None else int(shown.data(0, _NUMBER))
         self._list.blockSignals(True)
-        self._list.addTopLevelItems([self._item(row) for row in rows])
+        self._list.addTopLevelItems([self._item(row) for row in rows if row.number > last])
         while self._list.topLevelItemCount() > MOST_ROWS:
             self._list.takeTopLevelItem(0)
         self._list.blockSignals(False)
@@ -136,11 +144,12 @@ class LivePage(QWidget):
         count = len(answer.decisions)
         width = 0.8 / count
         for index, (target, decision) in enumerate(answer.decisions.items()):
-            item = QTreeWidgetItem([target, decision.word, mark(decision.right), f"{decision.margin:5.2f}"])
+            word = f"{mark(decision.right)} {decision.word}".strip()
+            item = QTreeWidgetItem([target, word, f"{decision.margin:.2f}"])
             item.setIcon(0, target_icon(self._theme, target))
-            item.setFont(3, figures_font())
-            item.setToolTip(3, "Logit of the decision less that of the next class")
-            self._tint(item, 2, decision.right)
+            item.setFont(2, figures_font())
+            item.setToolTip(2, "Logit of the decision less that of the next class")
+            self._tint(item, 1, decision.right)
             self._decisions.addTopLevelItem(item)
             at = np.arange(len(labels)) + (index - (count - 1) / 2) * width
             if target not in self._bars:
@@ -148,9 +157,15 @@ class LivePage(QWidget):
                 self._bars[target] = pyqtgraph.BarGraphItem(x=at, height=0, width=width, brush=colour, pen=None)
                 self._scores.addItem(self._bars[target])
             self._bars[target].setOpts(x=at, height=decision.scores, width=width)
-        axis = self._scores.plotItem.getAxis("bottom")
-        axis.setTicks([list(enumerate(labels))])
+        self._label_scores(labels)
         self._scores.setXRange(-0.6, len(labels) - 0.4, padding=0)
+
+    def _label_scores(self, labels: tuple[str, ...]) -> None:
+        """As many letters of each class as there is room for."""
+        axis = self._scores.plotItem.getAxis("bottom")
+        room = axis.width() / max(len(labels), 1)
+        letters = int(room / QFontMetrics(_SMALL).averageCharWidth())
+        axis.setTicks([[(index, label[: max(letters - 1, 1)]) for index, label in enumerate(labels)]])
 
     def _item(self, row: Row) -> QTreeWidgetItem:
         words = row.words.get(self._session.network, {})
@@ -186,20 +201,22 @@ class LivePage(QWidget):
         above = QHBoxLayout()
         above.addWidget(self._wave, 1)
         above.addWidget(self._features, 1)
-        below = QHBoxLayout()
-        self._decisions.setMaximumWidth(260)
-        below.addWidget(self._decisions, 2)
-        below.addWidget(self._scores, 3)
-        right = QWidget()
+        left, right = QWidget(), QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._list, 1)
+        column.addWidget(self._decisions)
+        self._decisions.setFixedHeight(_DECISIONS_HIGH)
+        self._decisions.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._title)
         column.addLayout(above, 1)
-        column.addLayout(below, 1)
+        column.addWidget(self._scores, 1)
         split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(self._list)
+        split.addWidget(left)
         split.addWidget(right)
-        split.setSizes([230, 420])
+        split.setSizes([226, 414])
         split.setStretchFactor(1, 1)
         split.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)

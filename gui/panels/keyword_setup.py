@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -61,9 +62,11 @@ class SetupPage(QWidget):
             "Train networks",
             train,
         )
+        looking = QLabel("Looking for networks …")
+        looking.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(self._tree)
+        for widget in (looking, self._empty, self._tree):
+            self._stack.addWidget(widget)
         self._models = {name: QCheckBox(name) for name in MODELS}
         self._record = QCheckBox("Record as a &comparison run")
         self._record.setToolTip("Every layer of every utterance is saved; reports and exports take the file")

@@ -43,7 +43,7 @@ class TotalsPage(QWidget):
         self._theme = theme
         self._session = session
         self._table = QTreeWidget()
-        self._table.setHeaderLabels(["on", "accuracy [95 %]", "as the board [95 %]"])
+        self._table.setHeaderLabels(["on", "accuracy, % [95 %]", "as the board, %"])
         self._table.setRootIsDecorated(False)
         self._table.setAccessibleName("Accuracy and agreement")
         header = self._table.header()
@@ -83,7 +83,7 @@ class TotalsPage(QWidget):
             item = QTreeWidgetItem([target, share(count.accuracy), share(count.agreement)])
             item.setIcon(0, target_icon(self._theme, target))
             for column in (1, 2):
-                item.setFont(column, figures_font())
+                item.setFont(column, figures_font(8))
             self._table.addTopLevelItem(item)
         self._show_intervals({name: count for name, count in counts.items() if count.accuracy.count})
         self._show_confusion()
@@ -159,8 +159,8 @@ class TotalsPage(QWidget):
         right.addWidget(self._confusion, 1)
         across = QHBoxLayout(self)
         across.setContentsMargins(2, 4, 2, 2)
-        across.addLayout(left, 1)
-        across.addLayout(right, 1)
+        across.addLayout(left, 10)
+        across.addLayout(right, 9)
 
 
 def _matrix_table() -> QTableWidget:
@@ -173,4 +173,5 @@ def _matrix_table() -> QTableWidget:
         assert header is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(14)
+        header.setFont(figures_font(7.5))
     return table

@@ -41,6 +41,8 @@ from labctl.service.messages_keyword import ComparedRow, EpochTold, TrainedRow
 from labctl.service.requests.keyword import Size
 from labctl.service.requests.training import CompareNetworks, TrainNetworks
 
+_FORM_WIDE = 252
+
 
 class TrainingPage(QWidget):
     """Asks for trainings and comparisons, and shows what comes of them.
@@ -206,7 +208,7 @@ class TrainingPage(QWidget):
         tree = self._results
         tree.clear()
         for row in self._known.trained:
-            item = QTreeWidgetItem([f"trained: {row.arm}", "validation", f"{100 * row.accuracy:5.1f} %", "", row.path])
+            item = QTreeWidgetItem([f"trained: {row.arm}", "validation", f"{100 * row.accuracy:5.1f}", "", row.path])
             item.setIcon(0, target_icon(self._theme, row.arm))
             item.setToolTip(4, row.path)
             tree.addTopLevelItem(item)
@@ -248,7 +250,7 @@ class TrainingPage(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
-        area.setMinimumWidth(inside.sizeHint().width() + 16)
+        area.setFixedWidth(_FORM_WIDE)
         plots = QWidget()
         across = QHBoxLayout(plots)
         across.setContentsMargins(0, 0, 0, 0)
@@ -273,7 +275,7 @@ class TrainingPage(QWidget):
 
 def _results_tree() -> QTreeWidget:
     tree = QTreeWidget()
-    tree.setHeaderLabels(["what", "on", "accuracy [95 %]", "as the board [95 %]", "file"])
+    tree.setHeaderLabels(["what", "on", "accuracy, % [95 %]", "as the board, %", "file"])
     tree.setIndentation(12)
     tree.setIconSize(QSize(12, 12))
     tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
