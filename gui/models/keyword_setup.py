@@ -24,13 +24,12 @@ class Setup:
     real_time: bool = False
 
     def take(self, rows: Iterable[NetworkRow]) -> None:
-        """Take the networks that there are; ticks stay, and the newest one is ticked where none is."""
+        """Take the networks that there are; ticks stay, and the best one is ticked where none is."""
         self.rows = tuple(rows)
         known = {row.path for row in self.rows}
         self.ticked &= known
         if not self.ticked and self.rows:
-            best = next((row for row in self.rows if row.arm == "ordered"), self.rows[0])
-            self.ticked.add(best.path)
+            self.ticked.add(max(self.rows, key=lambda row: row.accuracy).path)
 
     def add_files(self, files: Iterable[str]) -> None:
         """Networks from elsewhere, ticked at once."""

@@ -34,6 +34,7 @@ _KINDS: dict[str, SourceKind] = {
     "Microphone": "microphone",
 }
 _FLOOR_DB = -60
+_NAMED = 4
 
 
 class SourceForm(QWidget):
@@ -83,8 +84,9 @@ class SourceForm(QWidget):
     def take_files(self, paths: Iterable[Path]) -> None:
         """Use these recordings and folders."""
         self._paths = tuple(str(path) for path in paths)
-        names = ", ".join(Path(path).name for path in self._paths)
-        self._files.setText(names or "none chosen")
+        names = [Path(path).name for path in self._paths]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        self._files.setText(", ".join(names[:_NAMED]) + more or "none chosen")
         self._files.setToolTip("\n".join(self._paths))
         if self._paths:
             self._kind.setCurrentIndex(list(_KINDS.values()).index("files"))
@@ -165,17 +167,19 @@ class SourceForm(QWidget):
         self._threshold.setSuffix(" dB")
         self._level = QProgressBar()
         self._level.setRange(_FLOOR_DB, 0)
+        self._level.setValue(_FLOOR_DB)
         self._level.setFormat("%v dB")
         self._level.setAccessibleName("Loudness, decibel of full scale")
         self._talk = QPushButton("Hold to &talk")
         self._talk.pressed.connect(lambda: self._desk.ask(PushToTalk(True)))
         self._talk.released.connect(lambda: self._desk.ask(PushToTalk(False)))
+        form.addRow(self._said)
+        self._said.hide()
         form.addRow("&Device", self._device)
         form.addRow("&Begins by", self._trigger)
         form.addRow("T&hreshold", self._threshold)
         form.addRow("Loudness", self._level)
         form.addRow(self._talk)
-        form.addRow(self._said)
         self._trigger.currentIndexChanged.connect(self._show_trigger)
         self._show_trigger(0)
         return page
@@ -185,7 +189,7 @@ class SourceForm(QWidget):
         self._threshold.setEnabled(index == 0)
 
     def _found(self, names: tuple[str, ...]) -> None:
-        self._said.clear()
+        self._said.hide()
         self._device.clear()
         self._device.addItem("the system's choice", "")
         for name in names:
@@ -194,6 +198,7 @@ class SourceForm(QWidget):
     def _none(self, trouble: Trouble) -> None:
         self._device.clear()
         self._said.setText(f"⚠ {trouble.sentence}")
+        self._said.show()
 
     def _hear(self, loudness: Loudness) -> None:
         self._level.setValue(int(min(max(loudness.level_db, _FLOOR_DB), 0)))
