@@ -74,6 +74,8 @@ class Desk(QObject):
     """The number of the waiting entry of the queue whose plan was just offered: it should be saved back there."""
     quantity_offered = pyqtSignal(str, str)
     """A quantity, ``INSTRUMENT.QUANTITY``, that should become an ``axis`` or a ``reading`` in the sweep builder."""
+    files_offered = pyqtSignal(object)
+    """Paths of recordings, networks and folders that were dropped on the window, a tuple."""
     panel_wanted = pyqtSignal(str)
     """The name of a panel that should come to the front."""
 

@@ -74,6 +74,7 @@ PLACES: tuple[Place, ...] = (
         "gui.panels.calibration:CalibrationPanel",
         "Alt+4",
     ),
+    Place("keyword", "Keyword spotting", "mdi6.waveform", "centre", "gui.panels.keyword:KeywordPanel", "Alt+5"),
     Place(
         "studies",
         "Studies",

@@ -27,6 +27,8 @@ from labctl.service.requests.bench import UseBench
 from labctl.service.requests.engine import Steer
 from labctl.service.requests.runs import OpenRun
 
+OFFERED = (".wav", ".wave", ".safetensors")
+
 FILE, VIEW, HELP = "&File", "&View", "&Help"
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,15 @@ class MainWindow(QMainWindow):
         """Open what was dropped."""
         if event is not None:
             event.acceptProposedAction()
-            for path in _files(event):
+            self.open_files(_files(event))
+
+    def open_files(self, paths: list[Path]) -> None:
+        """Recordings, networks and folders go to the panel that has use for them; the others are opened."""
+        offered = tuple(path for path in paths if path.suffix.lower() in OFFERED or path.is_dir())
+        if offered:
+            self.desk.files_offered.emit(offered)
+        for path in paths:
+            if path not in offered:
                 self.open_file(path)
 
     def open_file(self, path: Path) -> None:

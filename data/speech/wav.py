@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from math import gcd
 from pathlib import Path
@@ -63,7 +64,7 @@ def _read(path: Path) -> tuple[int, NDArray[np.float64]]:
             rate, samples = wavfile.read(path)
     except OSError as error:
         raise BadInput(f"the recording {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, MemoryError, ZeroDivisionError, KeyError, UnboundLocalError) as error:
+    except (ValueError, EOFError, MemoryError, ZeroDivisionError, KeyError, UnboundLocalError, struct.error) as error:
         # what scipy raises for a damaged or foreign file
         raise BadInput(f"the recording {path} is no WAV file that can be used ({error})") from error
     return int(rate), _scaled(np.asarray(samples))
