@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data.values import Schedule
 from models.kernels.bend import UNIT
-from models.kernels.factors import rail_factors
+from models.kernels.factors import are_lopsided, rail_factors
 from models.kernels.layout import filled
 from models.parameters import ChipParameters, Floats
 
@@ -125,9 +125,9 @@ class Coefficients:
         return not (np.all(np.isinf(self.low)) and np.all(np.isinf(self.high)))
 
     @cached_property
-    def half_open(self) -> bool:
-        """Whether any column has a rail on one side only."""
-        return bool(np.any(np.isinf(self.low) != np.isinf(self.high)))
+    def lopsided(self) -> bool:
+        """Whether any column has a single rail, or two with their middle far from 0 (:mod:`models.kernels.factors`)."""
+        return are_lopsided(self.low, self.high)
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:
@@ -136,16 +136,8 @@ class Coefficients:
 
     @cached_property
     def packed(self) -> NDArray[np.float32]:
-        """As the compiled walks take them where no column has a rail on one side only; see :meth:`pack`."""
-        return self.pack(0.0)
-
-    def pack(self, reach: float) -> NDArray[np.float32]:
-        """As the compiled walks take them (:mod:`models.kernels.factors`), shape (factors, columns of whole tiles).
-
-        Args:
-            reach: output codes that no voltage exceeds, whatever the rails.
-        """
-        middle, half, push = rail_factors(self.decay, self.low, self.high, reach)
+        """As the compiled walks take them (:mod:`models.kernels.factors`), shape (factors, columns of whole tiles)."""
+        middle, half, push = rail_factors(self.decay, self.low, self.high, self.lopsided)
         if not self.uses_line:
             factors = np.stack([self.decay, middle, half, push, self.settle, self.low, self.high])
             return filled(factors.astype(np.float32))

@@ -130,16 +130,13 @@ def voltages(
     marks = out if last is None else last
     with parallel_kernels():
         w, peaks = _tiled(weights, coefficients, schedule)
-        factors = _factors(x, peaks, coefficients, schedule)
+        job = (schedule.skip_zeros, schedule.sends, coefficients.packed, coefficients.lopsided)
         if coefficients.uses_line:
             of_rows = np.empty(w.shape[0:3:2], np.float32)
             row_peaks(w, of_rows)
-            finite = walk_line(
-                x, w, of_rows, schedule.skip_zeros, schedule.sends, factors, last is not None, out, marks
-            )
+            finite = walk_line(x, w, of_rows, *job, last is not None, out, marks)
         else:
-            job = (schedule.skip_zeros, schedule.sends, factors, coefficients.railed)
-            finite = walk(x, w, peaks, *job, last is not None, out, marks)
+            finite = walk(x, w, peaks, *job, coefficients.railed, last is not None, out, marks)
     return bool(finite) and bool(np.isfinite(peaks).all())
 
 
@@ -151,16 +148,6 @@ def _tiled(
     tiled, peaks = aligned(blocks, tiles_of(columns), rows, WIDTH), aligned(blocks, tiles_of(columns), WIDTH)
     into_tiles(np.ascontiguousarray(weights), schedule.order_array(rows), coefficients.scale, tiled, peaks)
     return tiled, peaks
-
-
-def _factors(
-    x: NDArray[np.float32], peaks: NDArray[np.float32], coefficients: Coefficients, schedule: Schedule
-) -> NDArray[np.float32]:
-    if not coefficients.half_open or not x.size:
-        return coefficients.packed
-    # The far side of a rail that stands alone lies where the largest charges in all slots would not get.
-    columns = peaks.max(axis=0).reshape(-1)[: len(coefficients.scale)] / coefficients.scale
-    return coefficients.pack(1.0 + schedule.sends * x.shape[2] * float(np.abs(x).max()) * float(columns.max()))
 
 
 def event_lists(charges: NDArray[np.float32], schedule: Schedule) -> tuple[NDArray[np.int16], NDArray[np.int32]]:

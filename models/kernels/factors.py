@@ -1,7 +1,9 @@
 """Where the factors of every column lie in the arrays that compiled walks take, and how they get there.
 
 A voltage is walked relative to the middle between its rails, so that one comparison of magnitudes clips it at both:
-``v_k - m = within(decay (v_{k-1} - m) + (q_k + (decay - 1) m), half)``.
+``v_k - m = within(decay (v_{k-1} - m) + (q_k + (decay - 1) m), half)``. Where a column has a single rail, or two with
+their middle far from 0 (*lopsided* rails), the middle would cost voltages float32 digits; those of all columns are then
+walked as they are and clipped at one rail after the other.
 """
 
 from __future__ import annotations
@@ -19,26 +21,34 @@ Floats = NDArray[np.float64]
 
 DECAY, MIDDLE, HALF, PUSH, SETTLE, LOW, HIGH = (n * WIDTH for n in range(7))
 """Where the factors of a tile begin: decay over a slot, middle between the rails and half their distance, what moves a
-voltage relative to the middle in every slot, decay over the settle time, and the rails."""
+voltage relative to the middle in every slot, decay over the settle time, and the rails. Of lopsided rails the middle is
+0 and half the distance that of the nearer one from 0."""
 FACTORS: Final = 7
 LINE, SCALE, REST = (n * WIDTH for n in range(7, 10))
 """With the line: its decay over a slot, output codes for a unit of the walk, and output codes that it still puts on the
 membrane in the settle time when it is at its limit. Middle, half distance and push are in units of the walk then."""
 LINE_FACTORS: Final = 10
+FARTHEST: Final = 64.0
+"""Output codes that the middle between two rails may be from 0: a voltage is then still good to 1e-4."""
 
 
-def rail_factors(decay: Floats, low: Floats, high: Floats, reach: float) -> tuple[Floats, Floats, Floats]:
-    """Middle, half distance and push of every column.
+def are_lopsided(low: Floats, high: Floats) -> bool:
+    """Whether the middle between the rails of any column, in output codes, is too far away to walk relative to it."""
+    return bool(np.any(np.abs(_middle(low, high)) > FARTHEST))
 
-    A single rail that is infinite lies where ``reach``, the farthest that any voltage can come, does not get to.
-    """
-    open_low, open_high = np.isinf(low), np.isinf(high)
-    both = open_low & open_high
-    low = np.where(open_low, -reach - np.abs(np.where(open_high, 0, high)), low)
-    high = np.where(open_high, reach + np.abs(np.where(open_low, 0, low)), high)
-    middle = np.where(both, 0.0, (low + high) / 2)
-    half = np.where(both, np.inf, (high - low) / 2)
-    return middle, half, (decay - 1) * middle
+
+def rail_factors(decay: Floats, low: Floats, high: Floats, lopsided: bool) -> tuple[Floats, Floats, Floats]:
+    """Middle, half distance and push of every column."""
+    if lopsided:
+        return np.zeros_like(low), np.minimum(-low, high), np.zeros_like(low)
+    middle = _middle(low, high)
+    return middle, (high - low) / 2, (decay - 1) * middle
+
+
+def _middle(low: Floats, high: Floats) -> Floats:
+    """Between two rails; infinite for one alone, 0 where there is none."""
+    middle: Floats = np.add(low, high, out=np.zeros_like(low), where=np.isfinite(low) | np.isfinite(high)) / 2
+    return middle
 
 
 @njit(cache=True, nogil=True)

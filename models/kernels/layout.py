@@ -46,11 +46,14 @@ def tiles_of(columns: int) -> int:
 
 
 def filled(values: Array) -> Array:
-    """``values`` (..., C), contiguous and aligned, with zeros up to whole tiles of columns."""
+    """``values`` (..., C), contiguous and aligned, up to whole tiles of columns.
+
+    What is beyond is as the last column, so that a walk decides nothing by it that it would not decide anyhow.
+    """
     columns = values.shape[-1]
     result = aligned(*values.shape[:-1], tiles_of(columns) * WIDTH)
     result[..., :columns] = values
-    result[..., columns:] = 0
+    result[..., columns:] = values[..., -1:]
     return result
 
 

@@ -45,15 +45,15 @@ from models.kernels.tiles import (
     store,
     subtract,
     where_differs,
-    within,
 )
-from models.kernels.walks import GROUP, write_tile
+from models.kernels.walks import GROUP, railed_in, write_tile
 
 VOLTAGE, MARK, CHARGE = (n * WIDTH for n in range(3))
 """Where the state of a tile begins: voltages, last slots that clipped, charges on the line."""
 STATE: Final = 3
-SAFE = LINE_FACTORS * WIDTH
-"""Where, after the factors, it stands from how far half a chunk reaches no rail while the line is nearly straight."""
+SAFE, BELOW, ABOVE = ((LINE_FACTORS + n) * WIDTH for n in range(3))
+"""Where, after the factors, it stands from how far half a chunk reaches no rail while the line is nearly straight, and
+where the rails are in units of the walk."""
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -98,6 +98,40 @@ def _free(
     return slot
 
 
+@njit(cache=True, nogil=True, forceinline=True)
+def _clip_slots(
+    sent: int,
+    rows: int,
+    first: int,
+    stop: int,
+    weights: int,
+    start: int,
+    factors: int,
+    state: int,
+    taken: int,
+    limit: np.float32,
+    lopsided: bool,
+) -> None:
+    """See :func:`_clip`."""
+    decay, line, push, half = load(factors, DECAY), load(factors, LINE), load(factors, PUSH), load(factors, HALF)
+    low, high = load(factors, BELOW), load(factors, ABOVE)
+    voltage, mark, charge = load(state, VOLTAGE), load(state, MARK), load(state, CHARGE)
+    for slot in range(first, stop):
+        charge = on_line(sent, rows, slot, weights, start, line, charge)
+        before = fused(voltage, decay, push)
+        if limit <= NEAR:
+            wanted = fused(charge, bend_near(charge), before)
+        elif limit <= MIDDLING:
+            wanted = fused(charge, bend_middling(charge), before)
+        else:
+            wanted = add(current(charge), before)
+        voltage = railed_in(wanted, half, low, high, lopsided)
+        mark = where_differs(wanted, voltage, splat(np.float32(taken + slot + 1)), mark)
+    store(state, VOLTAGE, voltage)
+    store(state, MARK, mark)
+    store(state, CHARGE, charge)
+
+
 @njit(cache=True, nogil=True)
 def _clip(
     sent: int,
@@ -110,24 +144,14 @@ def _clip(
     state: int,
     taken: int,
     limit: np.float32,
+    lopsided: bool,
 ) -> None:
     """The same with rails, where no charge comes to more than ``limit``; marks the last slot that clipped."""
-    decay, line, push, half = load(factors, DECAY), load(factors, LINE), load(factors, PUSH), load(factors, HALF)
-    voltage, mark, charge = load(state, VOLTAGE), load(state, MARK), load(state, CHARGE)
-    for slot in range(first, stop):
-        charge = on_line(sent, rows, slot, weights, start, line, charge)
-        before = fused(voltage, decay, push)
-        if limit <= NEAR:
-            wanted = fused(charge, bend_near(charge), before)
-        elif limit <= MIDDLING:
-            wanted = fused(charge, bend_middling(charge), before)
-        else:
-            wanted = add(current(charge), before)
-        voltage = within(wanted, half)
-        mark = where_differs(wanted, voltage, splat(np.float32(taken + slot + 1)), mark)
-    store(state, VOLTAGE, voltage)
-    store(state, MARK, mark)
-    store(state, CHARGE, charge)
+    # Two loops, so that none asks at every slot what the rails are.
+    if lopsided:
+        _clip_slots(sent, rows, first, stop, weights, start, factors, state, taken, limit, True)
+    else:
+        _clip_slots(sent, rows, first, stop, weights, start, factors, state, taken, limit, False)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -150,6 +174,7 @@ def _walk_tile(
     weights: int,
     start: int,
     factors: int,
+    lopsided: bool,
     state: int,
 ) -> None:
     """All sends of one vector and block in one tile, from nothing."""
@@ -162,7 +187,8 @@ def _walk_tile(
             slot = _free(sent, rows, slot, stop, bounds, weights, start, factors, state)
             if slot < stop:
                 end, limit = min(slot + HALF_CHUNK, stop), _limit(state, number(bounds, slot // HALF_CHUNK))
-                _clip(sent, rows, slot, end, weights, start, factors, state, send * count - first, limit)
+                taken = send * count - first
+                _clip(sent, rows, slot, end, weights, start, factors, state, taken, limit, lopsided)
                 slot = end
 
 
@@ -191,6 +217,7 @@ def _walk_listed(
     weights: int,
     start: int,
     factors: int,
+    lopsided: bool,
     marking: bool,
     state: int,
     out: int,
@@ -202,7 +229,7 @@ def _walk_listed(
     """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
     for item in range(listed):
         count = integer(counts, item)
-        _walk_tile(sent, rows, item * space, count, bounds, sends, weights, start, factors, state)
+        _walk_tile(sent, rows, item * space, count, bounds, sends, weights, start, factors, lopsided, state)
         _settle(sends * count, factors, state)
         write_tile(load(state, VOLTAGE), out, place, width)
         if marking:
@@ -216,6 +243,7 @@ def _prepare(factors: Array, column: int, own: Array) -> None:
     take_tile(factors, column, own)
     for c in range(WIDTH):
         own[SAFE + c] = own[HALF + c] - np.float32(1.00001 * HALF_CHUNK) * (NEAR + abs(own[PUSH + c]))
+        own[BELOW + c], own[ABOVE + c] = own[LOW + c] / own[SCALE + c], own[HIGH + c] / own[SCALE + c]
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -226,6 +254,7 @@ def walk_line(
     skip_zeros: bool,
     sends: int,
     factors: Array,
+    lopsided: bool,
     marking: bool,
     out: Array,
     last: Array,
@@ -241,7 +270,7 @@ def walk_line(
     finite = np.ones(blocks * groups, np.bool_)
     for task in prange(blocks * groups):
         block, group, space = task % blocks, task // blocks, room(size)
-        lists, own = scratch(list_room(space) + LIST * space), scratch((STATE + LINE_FACTORS + 1) * WIDTH)
+        lists, own = scratch(list_room(space) + LIST * space), scratch((STATE + LINE_FACTORS + 3) * WIDTH)
         sent, rows, counts, largest = list_places(address(lists), space)
         bounds = sent + 4 * list_room(space)
         state, mine = address(own), address(own) + 4 * STATE * WIDTH
@@ -270,6 +299,7 @@ def walk_line(
                     weights_at,
                     (block * tiles + tile) * size * WIDTH,
                     mine,
+                    lopsided,
                     marking,
                     state,
                     out_at,

@@ -100,25 +100,44 @@ def _watch(sent: int, rows: int, first: int, stop: int, weights: int, start: int
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _clip(sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int) -> None:
+def railed_in(wanted: Tile, half: Tile, low: Tile, high: Tile, lopsided: bool) -> Tile:
+    """A voltage within its rails."""
+    return larger(smaller(wanted, high), low) if lopsided else within(wanted, half)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _clip(
+    sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int, lopsided: bool
+) -> None:
     """As :func:`_free`, clipped after every slot."""
-    decay, push, half, voltage = load(factors, DECAY), load(factors, PUSH), load(factors, HALF), load(state, VOLTAGE)
+    decay, push, voltage = load(factors, DECAY), load(factors, PUSH), load(state, VOLTAGE)
+    half, low, high = load(factors, HALF), load(factors, LOW), load(factors, HIGH)
     for slot in range(first, stop):
         charge = arriving(sent, rows, slot, weights, start, push)
-        voltage = within(fused(voltage, decay, charge), half)
+        voltage = railed_in(fused(voltage, decay, charge), half, low, high, lopsided)
     store(state, VOLTAGE, voltage)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _mark(
-    sent: int, rows: int, first: int, stop: int, weights: int, start: int, factors: int, state: int, taken: int
+    sent: int,
+    rows: int,
+    first: int,
+    stop: int,
+    weights: int,
+    start: int,
+    factors: int,
+    state: int,
+    lopsided: bool,
+    taken: int,
 ) -> None:
     """As :func:`_clip`; the last slot that clipped goes beside the voltages, ``taken`` being those before the list."""
-    decay, push, half = load(factors, DECAY), load(factors, PUSH), load(factors, HALF)
+    decay, push = load(factors, DECAY), load(factors, PUSH)
+    half, low, high = load(factors, HALF), load(factors, LOW), load(factors, HIGH)
     voltage, mark = load(state, VOLTAGE), load(state, MARK)
     for slot in range(first, stop):
         wanted = fused(voltage, decay, arriving(sent, rows, slot, weights, start, push))
-        voltage = within(wanted, half)
+        voltage = railed_in(wanted, half, low, high, lopsided)
         mark = where_differs(wanted, voltage, splat(np.float32(taken + slot + 1)), mark)
     store(state, VOLTAGE, voltage)
     store(state, MARK, mark)
@@ -143,6 +162,7 @@ def _walk_tile(
     start: int,
     factors: int,
     series: int,
+    lopsided: bool,
     railed: bool,
     marking: bool,
     state: int,
@@ -167,9 +187,9 @@ def _walk_tile(
     for send in range(sends):
         if send > 0 or slot < stop:
             if marking:
-                _mark(sent, rows, slot, stop, weights, start, factors, state, send * count - first)
+                _mark(sent, rows, slot, stop, weights, start, factors, state, lopsided, send * count - first)
             else:
-                _clip(sent, rows, slot, stop, weights, start, factors, state)
+                _clip(sent, rows, slot, stop, weights, start, factors, state, lopsided)
         slot = first
     store(state, VOLTAGE, add(load(state, VOLTAGE), load(factors, MIDDLE)))
 
@@ -230,6 +250,7 @@ def _walk_listed(
     start: int,
     factors: int,
     series: int,
+    lopsided: bool,
     railed: bool,
     marking: bool,
     state: int,
@@ -242,7 +263,8 @@ def _walk_listed(
     """The vectors that are listed, in one tile: settled voltages and marks to ``place`` and every ``step`` on."""
     for item in range(listed):
         first, count, peak = item * space, integer(counts, item), number(largest, item)
-        _walk_tile(sent, rows, first, count, peak, sends, weights, start, factors, series, railed, marking, state)
+        job = sends, weights, start, factors, series, lopsided, railed, marking, state
+        _walk_tile(sent, rows, first, count, peak, *job)
         voltage = multiply(load(state, VOLTAGE), load(factors, SETTLE))
         voltage = larger(smaller(voltage, load(factors, HIGH)), load(factors, LOW))
         write_tile(voltage, out, place, width)
@@ -259,6 +281,7 @@ def walk(
     skip_zeros: bool,
     sends: int,
     factors: Array,
+    lopsided: bool,
     railed: bool,
     marking: bool,
     out: Array,
@@ -266,8 +289,9 @@ def walk(
 ) -> bool:
     """The voltage after settling into ``out`` (B, N, C).
 
-    ``railed`` is false where no column has a rail. Where ``marking``, ``last`` (B, N, C) becomes how many slots (over
-    all sends) had been taken when one clipped last, 0 where none did. Returns whether all charges are finite.
+    ``lopsided`` says how ``factors`` have the rails; ``railed`` is false where no column has one. Where ``marking``,
+    ``last`` (B, N, C) becomes how many slots (over all sends) had been taken when one clipped last, 0 where none did.
+    Returns whether all charges are finite.
     """
     vectors, blocks, size = charges.shape
     columns, tiles, groups = out.shape[2], weights.shape[1], (vectors + GROUP - 1) // GROUP
@@ -308,6 +332,7 @@ def walk(
                     (block * tiles + tile) * size * WIDTH,
                     mine,
                     series_at + 4 * tile * (size + 1) * WIDTH,
+                    lopsided,
                     railed,
                     marking,
                     state,

@@ -85,14 +85,24 @@ def test_any_shape_follows_float64(terms: tuple, data: st.DataObject) -> None:
     short=st.floats(0.002, 0.09),
     decay=st.sampled_from([1.0, 0.999]),
     sign=st.sampled_from([-1.0, 1.0]),
+    far=st.sampled_from([160.0, 1e6, np.inf]),
     uses_line=st.booleans(),
 )
-@example(rising=16, falling=0, sends=1, columns=1, short=0.05, decay=1.0, sign=1.0, uses_line=False)
-@example(rising=40, falling=8, sends=1, columns=130, short=0.01, decay=1.0, sign=-1.0, uses_line=False)
-@example(rising=10, falling=0, sends=3, columns=17, short=0.03, decay=1.0, sign=1.0, uses_line=False)
-@example(rising=16, falling=16, sends=1, columns=17, short=0.03, decay=1.0, sign=1.0, uses_line=True)
+@example(rising=16, falling=0, sends=1, columns=1, short=0.05, decay=1.0, sign=1.0, far=160.0, uses_line=False)
+@example(rising=40, falling=8, sends=1, columns=130, short=0.01, decay=1.0, sign=-1.0, far=160.0, uses_line=False)
+@example(rising=10, falling=0, sends=3, columns=17, short=0.03, decay=1.0, sign=1.0, far=np.inf, uses_line=False)
+@example(rising=16, falling=16, sends=1, columns=17, short=0.03, decay=1.0, sign=1.0, far=160.0, uses_line=True)
+@example(rising=16, falling=16, sends=1, columns=17, short=0.03, decay=1.0, sign=-1.0, far=1e6, uses_line=True)
 def test_a_rail_that_is_only_just_reached_clips(
-    rising: int, falling: int, sends: int, columns: int, short: float, decay: float, sign: float, uses_line: bool
+    rising: int,
+    falling: int,
+    sends: int,
+    columns: int,
+    short: float,
+    decay: float,
+    sign: float,
+    far: float,
+    uses_line: bool,
 ) -> None:
     """Voltages rise together to a peak a few per cent beyond the rail and fall again: nothing may be left out.
 
@@ -107,13 +117,32 @@ def test_a_rail_that_is_only_just_reached_clips(
     scale = 0.5 * FULL_SCALE / ((1 - short) * peak)
     weights = scale * torch.tensor(moves, dtype=torch.float64)[None, :, None].expand(-1, -1, columns)
     charges = torch.ones(2, 1, rising + falling, dtype=torch.float64)
-    near, far = 0.5 * FULL_SCALE, 2 * FULL_SCALE
+    near = 0.5 * FULL_SCALE
     rails = {"low": -far, "high": near} if sign > 0 else {"low": -near, "high": far}
     chip = factors(columns, uses_line, decay=decay, **rails, **fast)
     expected = compare(charges, weights, chip, Schedule(sends=sends))
-    if sends == 1:
+    if sends == 1 and 0.77 * scale * falling < far:
         free = ordered_multiply(charges, weights, factors(columns, uses_line, decay=decay, **fast), Schedule())
         assert torch.all((expected - free).abs() > 5 * CLOSE), "the rail must matter for this to test it"
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_straight_line_that_carries_voltages_over_a_rail_clips(sign: float) -> None:
+    """A slow line, charged to a quarter of its limit, moves voltages as far as a nearly straight line can in 8 slots.
+
+    They start where that just reaches beyond the rail, and the line is reversed before anything looks at them again.
+    """
+    line, limit = 0.995, 4000.0
+    arriving = torch.zeros(24, dtype=torch.float64)
+    arriving[7], arriving[16] = 0.249 * limit * sign, -0.5 * limit * sign
+    charges, weights = torch.ones(1, 1, 24, dtype=torch.float64), arriving[None, :, None].expand(-1, -1, 3)
+    charge = 0.249 * np.concatenate([[0.0] * 7, line ** np.arange(9)])
+    free = np.cumsum((1 - line) * limit * np.tanh(charge))
+    rail = 0.05 * free[7] + 0.95 * free[15]
+    chip = factors(3, True, line=line, line_settle=1.0, limit=limit, low=-rail, high=rail)
+    expected = compare(charges, weights, chip, Schedule())
+    unclipped = ordered_multiply(charges, weights, replace(chip, low=-2 * chip.high, high=2 * chip.high), Schedule())
+    assert torch.all((expected - unclipped).abs() > 1.0), "the rail must matter for this to test it"
 
 
 def _peak(moves: list[float], decay: float, line: float) -> float:
@@ -124,6 +153,23 @@ def _peak(moves: list[float], decay: float, line: float) -> float:
         voltage = voltage * decay + (1 - line) * on_line
         farthest = max(farthest, voltage)
     return farthest
+
+
+@pytest.mark.parametrize("uses_line", [False, True])
+@pytest.mark.parametrize("rails", [(-85.0, 1e6), (-np.inf, 85.0), (-1e6, 2e6), (-85.0, 200.0)], ids=str)
+def test_a_rail_far_away_costs_no_digits(rails: tuple[float, float], uses_line: bool) -> None:
+    """Voltages of some ten codes; one of the near rails is reached, and far ones might as well not be there."""
+    chance = torch.Generator().manual_seed(5)
+    charges = torch.rand(20, 1, 128, generator=chance, dtype=torch.float64)
+    weights = 16 * torch.randn(1, 128, 130, generator=chance, dtype=torch.float64)
+    line = {"line": 0.7, "line_settle": 0.1, "limit": 100.0} if uses_line else {}
+    chip = factors(130, uses_line, decay=0.99, settle=0.98, low=rails[0], high=rails[1], **line)
+    compiled, exact = both(charges, weights, chip, Schedule(sends=2))
+    torch.testing.assert_close(compiled[0].double(), exact[0], rtol=0, atol=3e-4)
+    moved = ordered_multiply(
+        charges, weights, factors(130, uses_line, decay=0.99, settle=0.98, **line), Schedule(sends=2)
+    )
+    assert bool((moved != exact[0]).any()) == (min(-rails[0], rails[1]) < 100)
 
 
 def test_everything_at_the_rails_and_nothing_at_all() -> None:
