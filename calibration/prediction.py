@@ -128,4 +128,5 @@ def _settings(record: CalibrationRecord, weights: Weights, codes: Activations, s
         variance=nothing,
         count=np.ones(count, np.int64),
         clamped=nothing > 0,
+        time=np.zeros(count),
     )
