@@ -15,12 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.columns import huber
+from calibration.columns import derivatives, huber, inverse
 from calibration.fit import ModelFit, weights_of
 from calibration.observations import Observations
 from calibration.priors import common_value
 from calibration.sensitivity import evaluate
 from calibration.vectors import RANDOM
+from calibration.walks import normal_equations
+from models.kernels.cpu import parallel_kernels
 from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
@@ -43,20 +45,28 @@ class Trend:
     offset_error: Floats
     end_s: float
 
-    def at_the_end(self, chip: ChipParameters, middle_s: float) -> ChipParameters:
-        """A chip as it is when the last sweep ends; ``middle_s`` is the mean time of what it was fitted to."""
+    def at_the_end(self, chip: ChipParameters, middle_s: Floats) -> ChipParameters:
+        """A chip as it is when the last sweep ends; its offsets are those of the times ``middle_s``."""
         return replace(chip, offset=chip.offset + (self.end_s - middle_s) * self.offset_rate)
 
-    def variance(self, middle_s: float) -> Floats:
+    def variance(self, middle_s: Floats) -> Floats:
         """What the correction adds to the squared errors of the offsets, in codes squared, shape (columns,)."""
         variance: Floats = ((self.end_s - middle_s) * self.offset_error) ** 2
         return variance
 
 
-def middle_of(fit: ModelFit, points: Observations) -> float:
-    """Mean time in seconds of the points that a model was fitted to, weighted as they were."""
-    weights = fit.weights.sum(axis=1)
-    return float((weights * points.time).sum() / weights.sum()) * 1e-9
+def middle_of(fit: ModelFit, points: Observations) -> Floats:
+    """The times in seconds whose offsets a fit has found, shape (columns,).
+
+    An offset that moves in proportion to the time is fitted as that time would be: by the offset's part of it.
+    """
+    time = np.broadcast_to((points.time * 1e-9).astype(np.float32)[:, None], fit.weights.shape)
+    jacobian = derivatives(evaluate(points, fit.parameters), fit.columns.names)
+    with parallel_kernels():
+        _, gradient, information = normal_equations(fit.weights.astype(np.float32), time, jacobian)
+    parts = np.einsum("cab,cb->ca", inverse(information + np.diag(fit.columns.prior.precision)), gradient)
+    middle: Floats = parts[:, fit.columns.names.index("offset")]
+    return middle
 
 
 def fit_trend(points: Observations, fit: ModelFit, passing: NDArray[np.bool_], end_ns: float) -> Trend:
