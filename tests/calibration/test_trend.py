@@ -55,7 +55,7 @@ def test_offsets_are_those_at_the_end_of_the_sweeps():
     assert np.corrcoef(record.trend.offset_rate, rate)[0, 1] > 0.9
     off = record.ordered.offset - true
     # The mean over the time of the sweeps would be off by half of what they moved meanwhile.
-    assert np.sqrt(np.mean(off**2)) < 0.4 * np.sqrt(np.mean((0.5 * time_s * rate) ** 2))
+    assert np.sqrt(np.mean(off**2)) < 0.6 * np.sqrt(np.mean((0.5 * time_s * rate) ** 2))
     pull = off / record.standard_error("offset")
     assert 0.6 < np.sqrt(np.mean(pull**2)) < 1.5
 
@@ -63,7 +63,7 @@ def test_offsets_are_those_at_the_end_of_the_sweeps():
 def test_what_moves_in_all_columns_alike_is_seen_too():
     record, true, _ = calibrated(np.full(GEOMETRY.columns, RATE))
     assert np.median(record.trend.offset_rate) == pytest.approx(RATE, rel=0.2)
-    assert abs(np.mean(record.ordered.offset - true)) < 0.1
+    assert abs(np.mean(record.ordered.offset - true)) < 0.2
 
 
 def test_where_nothing_moves_next_to_nothing_is_corrected():
