@@ -13,11 +13,12 @@ from calibration.drift import change_from, quiet
 from calibration.fit import ModelFit, fit_model, starting_point, with_terms
 from calibration.misfit import fit_misfit
 from calibration.noise import column_faults, misfit_faults, noise_error, trial_noise
-from calibration.observations import Observations, observe, thinned
+from calibration.observations import Observations, board_time, observe, thinned
 from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
 from calibration.sensitivity import evaluate
+from calibration.trend import Trend, fit_trend, middle_of
 from calibration.uncertainty import covariance
 from calibration.vectors import HELD_OUT, RANDOM
 from data.errors import BadInput
@@ -30,10 +31,9 @@ Progress = Callable[[float, str], None]
 """Hears how much is done, 0 to 1, and what is being done; may raise to stop."""
 
 VALIDATION_SHARE: Final = 0.25
-CANDIDATE_POINTS: Final = 1200
-"""How many points the models beside the base are fitted to before one of them is chosen."""
 FINAL_POINTS: Final = 2400
-"""How many points the chosen model is fitted to in the end; twice as many where there are plenty."""
+"""How many points each model is fitted to before one of them is chosen, and the chosen one in the end; then twice as
+many where there are plenty."""
 _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
@@ -53,7 +53,8 @@ def calibrate(
     validates: it chooses the terms, and is fitted in the end too.
 
     Args:
-        sweeps: measured by :func:`calibration.plans.standard_plans`; more or others do no harm.
+        sweeps: measured by :func:`calibration.plans.standard_plans`, in the sequence of their measurement; more or
+            others do no harm.
         identity: the board they were measured on.
         geometry: its array.
         schedule: the working schedule: the unordered model is fitted and both are scored at it.
@@ -78,25 +79,32 @@ def calibrate(
     progress(0.75, f"refining {model_name(best.parameters.terms)}")
     some = thinned(fitted, int(np.clip(fitted.points // 2, FINAL_POINTS, 2 * FINAL_POINTS)))
     final = fit_model(some, best.parameters, passing, rounds=1)
+    trend = fit_trend(fitted, final, passing, _end_ns(sweeps))
+    middle = middle_of(final, some)
+    ordered = trend.at_the_end(final.parameters, middle)
     # Without any order effect the schedule does not matter either, and one model is both.
-    unordered = _unordered(fitted, base.parameters, schedule, passing) if best.parameters.terms else final
+    unordered = _unordered(fitted, base.parameters, schedule, passing, trend) if best.parameters.terms else ordered
     seen = evaluate(parts.validation, final.parameters).predicted
     faults = misfit_faults(faults, residual_over_noise(parts.validation, seen, noise))
     progress(0.9, "estimating the errors")
-    errors = covariance_of(final.columns, covariance(some, final, passing), noise_error(_repeated(fitted, schedule)))
+    own = covariance(some, final, passing)
+    offset = final.columns.names.index("offset")
+    own[:, offset, offset] += trend.variance(middle)
+    errors = covariance_of(final.columns, own, noise_error(_repeated(fitted, schedule)))
     progress(0.95, "scoring on the held-out sweep")
     return _record(
         identity,
         schedule,
-        final,
+        ordered,
         errors,
-        unordered.parameters,
+        unordered,
         faults,
         selection,
         fitted,
         held_out,
         sweeps,
         temperature_c,
+        trend,
     )
 
 
@@ -158,16 +166,21 @@ def _candidates(
         progress(0.3 + 0.45 * number / len(CANDIDATES), f"fitting {model_name(terms)}")
         start = with_terms(base.parameters, terms, ordered=bool(terms))
         # The base has been through two rounds on all points; its kin start from there and need fewer.
-        fits.append(base if terms == _BASE else fit_model(thinned(train, CANDIDATE_POINTS), start, passing, rounds=1))
+        fits.append(base if terms == _BASE else fit_model(thinned(train, FINAL_POINTS), start, passing, rounds=1))
     return tuple(fits)
 
 
-def _unordered(fitted: Observations, base: ChipParameters, schedule: Schedule, passing: NDArray[np.bool_]) -> ModelFit:
+def _unordered(
+    fitted: Observations, base: ChipParameters, schedule: Schedule, passing: NDArray[np.bool_], trend: Trend
+) -> ChipParameters:
     """The best order-blind model at the working schedule; its row gains may hold what a row's usual place does."""
-    usual = fitted.sent_by(schedule) & fitted.of_kind(RANDOM, "baseline")
-    return fit_model(
-        thinned(fitted.select(usual), FINAL_POINTS), with_terms(base, frozenset(), ordered=False), passing, rounds=2
-    )
+    usual = thinned(fitted.select(fitted.sent_by(schedule) & fitted.of_kind(RANDOM, "baseline")), FINAL_POINTS)
+    fit = fit_model(usual, with_terms(base, frozenset(), ordered=False), passing, rounds=2)
+    return trend.at_the_end(fit.parameters, middle_of(fit, usual))
+
+
+def _end_ns(sweeps: Sequence[SweepData]) -> float:
+    return float(sum(board_time(sweep.plan)[: sweep.measured].sum() for sweep in sweeps))
 
 
 def _passing(faults: tuple[str, ...]) -> NDArray[np.bool_]:
@@ -177,7 +190,7 @@ def _passing(faults: tuple[str, ...]) -> NDArray[np.bool_]:
 def _record(
     identity: Identity,
     schedule: Schedule,
-    final: ModelFit,
+    ordered: ChipParameters,
     errors: NDArray[np.float64],
     unordered: ChipParameters,
     faults: tuple[str, ...],
@@ -186,9 +199,9 @@ def _record(
     held_out: Observations,
     sweeps: Sequence[SweepData],
     temperature_c: float | None,
+    trend: Trend,
 ) -> CalibrationRecord:
     passing, working = _passing(faults), held_out.sent_by(schedule)
-    ordered = final.parameters
     predicted = [evaluate(held_out, chip).predicted for chip in (ordered, unordered)]
     scores = [score(held_out, working, at, ordered.noise, passing) for at in predicted]
     usual = fitted.select(fitted.of_kind(RANDOM) & fitted.sent_by(schedule) & quiet(fitted))
@@ -210,6 +223,7 @@ def _record(
         parts=residual_parts(scores[0], scores[1], ordered.noise),
         misfit=fit_misfit(held_out, ordered, passing),
         runs=tuple(dict.fromkeys(sweep.run_id for sweep in sweeps)),
+        trend=trend,
         reference_gain=reference,
         temperature_c=temperature_c,
     )

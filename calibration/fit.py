@@ -14,7 +14,7 @@ from calibration.curves import fit_curves
 from calibration.noise import total_noise
 from calibration.observations import Observations, thinned_indices
 from calibration.sensitivity import evaluate
-from calibration.starts import best_line, nearby_line
+from calibration.starts import best_line, borrowed_rails, nearby_line
 from models.parameters import ChipParameters, Term
 
 Floats = NDArray[np.float64]
@@ -115,6 +115,9 @@ def fit_model(
         excess = misfit(points, without, start.noise, passing)
         start = best_line(points, start, weights_of(points, start.noise, excess), passing)
     fit = fit_columns(points, start, weights, passing, iterations=6)
+    if "rails" in start.terms and "line" not in start.terms:
+        begin = borrowed_rails(points, fit, weights, passing)
+        fit = fit if begin is fit.parameters else fit_columns(points, begin, weights, passing, iterations=2)
     for _ in range(rounds):
         check()
         excess = misfit(points, fit.predicted, start.noise, passing)

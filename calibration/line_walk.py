@@ -1,4 +1,4 @@
-"""The compiled walk with input line: as :mod:`calibration.walks`, with a second state and two more parameters.
+"""The compiled walk backwards with input line: as :mod:`calibration.walks`, with a second state.
 
 Inner loops over the columns are short and many: one long loop over as many arrays is not vectorised.
 """
@@ -10,19 +10,7 @@ from typing import Final
 import numpy as np
 from numba import njit, prange
 
-from calibration.walks import (
-    BLOCKS,
-    FASTMATH,
-    GAIN,
-    HIGH,
-    LEAK,
-    LINE_TIME,
-    LOW,
-    NEGATIVE,
-    POSITIVE,
-    SATURATION,
-    list_events,
-)
+from calibration.walks import BLOCKS, FASTMATH, list_events
 
 _KEPT: Final = 0
 """Share of the line's charge that is left after one slot."""
@@ -33,15 +21,11 @@ _BENT: Final = 3
 """Charge on the line after saturation."""
 _STEEP: Final = 4
 """Derivative of ``_BENT`` by the charge."""
-_CUBIC: Final = 5
-"""Derivative of ``_BENT`` by the saturation."""
-_ADJOINT: Final = 6
+_ADJOINT: Final = 5
 """Derivative of the final voltage by the voltage now."""
-_ON_LINE: Final = 7
+_ON_LINE: Final = 6
 """Derivative of the final voltage by the charge on the line now."""
-_BY_KEPT: Final = 8
-_BY_TAKEN: Final = 9
-_WORK: Final = 10
+_WORK: Final = 7
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
@@ -87,94 +71,52 @@ def _forward(events, count, total, vector, curve, matrix, fade, low, high, gain,
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _read_out(spacing, settle, fade_end, low, high, gain, line_time, saturation, work, line, voltage, predicted, out):  # type: ignore[no-untyped-def]  # fmt: skip
+def _read_out(fade_end, low, high, gain, saturation, work, line, voltage):  # type: ignore[no-untyped-def]
     """The settle step, and the adjoints with which the way back begins."""
     for i in range(len(gain)):
         s = line[i] * work[_KEPT, i]
         h, slope = _compress(saturation[i] * s * s)
         rest = gain[i] * (1 - work[_KEPT_END, i])
         v = voltage[i] * fade_end[i] + rest * h * s
-        under, over = v <= low[i], v >= high[i]
-        predicted[i] = low[i] if under else (high[i] if over else v)
-        out[LOW, i] = 1 if under else 0
-        out[HIGH, i] = 1 if over else 0
-        free = np.float32(0) if under or over else np.float32(1)
-        through = free * rest * (h + 2 * saturation[i] * s * s * slope)
+        free = np.float32(0) if v <= low[i] or v >= high[i] else np.float32(1)
         work[_ADJOINT, i] = free * fade_end[i]
-        work[_ON_LINE, i] = through * work[_KEPT, i]
-        work[_BY_KEPT, i] = through * line[i]
-        work[_BY_TAKEN, i] = 0
-        out[GAIN, i] = free * rest * h * s
-        out[LEAK, i] = -(spacing + settle) * work[_ADJOINT, i] * voltage[i]
-        out[SATURATION, i] = free * rest * s * s * s * slope
-        out[LINE_TIME, i] = -free * gain[i] * h * s * work[_KEPT_END, i] * settle / (line_time[i] * line_time[i])
+        work[_ON_LINE, i] = free * rest * (h + 2 * saturation[i] * s * s * slope) * work[_KEPT, i]
 
 
 @njit(nogil=True, cache=True, inline="always", error_model="numpy")
-def _backward(events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, spacing, work, line, voltage, out, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
-    kept, taken, bent, steep, cubic = work[_KEPT], work[_TAKEN], work[_BENT], work[_STEEP], work[_CUBIC]
-    adjoint, on_line, by_kept, by_taken = work[_ADJOINT], work[_ON_LINE], work[_BY_KEPT], work[_BY_TAKEN]
-    columns = len(gain)
+def _backward(events, count, total, fade, low, high, gain, saturation, work, line, voltage, reach):  # type: ignore[no-untyped-def]
+    kept, taken, steep = work[_KEPT], work[_TAKEN], work[_STEEP]
+    adjoint, on_line = work[_ADJOINT], work[_ON_LINE]
     for k in range(total - 1, -1, -1):
-        row = events[k % count]
-        charge = curve[vector[row]]
-        for i in range(columns):
+        for i in range(len(gain)):
             s = line[k + 1, i]
             z = saturation[i] * s * s
             h, slope = _compress(z)
-            bent[i] = h * s
-            cubic[i] = s * s * s * slope
             steep[i] = h + 2 * z * slope
-        for i in range(columns):
-            lam, v = adjoint[i], voltage[k + 1, i]
-            at_low, at_high = v <= low[i], v >= high[i]
-            out[LOW, i] += lam if at_low else np.float32(0)
-            out[HIGH, i] += lam if at_high else np.float32(0)
-            adjoint[i] = np.float32(0) if at_low or at_high else lam
-        for i in range(columns):
-            weight = adjoint[i] * gain[i]
-            by_taken[i] += weight * bent[i]
-            out[SATURATION, i] += weight * taken[i] * cubic[i]
-            on_line[i] += weight * taken[i] * steep[i]
-        for i in range(columns):
-            part = on_line[i] * charge * matrix[row, i]
-            out[POSITIVE, i] += part if matrix[row, i] > 0 else np.float32(0)
-            out[NEGATIVE, i] += np.float32(0) if matrix[row, i] > 0 else part
-        if len(reach):
-            reach[row] += on_line
-        for i in range(columns):
-            by_kept[i] += on_line[i] * line[k, i]
+        for i in range(len(gain)):
+            v = voltage[k + 1, i]
+            adjoint[i] = np.float32(0) if v <= low[i] or v >= high[i] else adjoint[i]
+            on_line[i] += adjoint[i] * gain[i] * taken[i] * steep[i]
+        reach[events[k % count]] += on_line
+        for i in range(len(gain)):
             on_line[i] *= kept[i]
-        for i in range(columns):
             adjoint[i] *= fade[i]
-            out[LEAK, i] -= spacing * adjoint[i] * voltage[k, i]
 
 
 @njit(nogil=True, cache=True, parallel=True, fastmath=set(FASTMATH), error_model="numpy")
-def walk_line(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, gain, line_time, saturation, predicted, slots, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
-    """Walk with line term; ``weights`` are charges here, not yet times ``gain``."""
-    points, columns = predicted.shape
-    rows = activations.shape[1]
+def walk_line_back(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, gain, line_time, saturation, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
+    """Walk with line term; ``weights`` are charges here, not yet times ``gain``, and so ``reach`` is by charge."""
+    points, rows, columns = reach.shape
     reach[:] = 0
     for block in prange(BLOCKS):
         events = np.empty(rows, np.uint16)
         voltage = np.empty((1 + rows * sends.max(), columns), np.float32)
         line, work = np.empty_like(voltage), np.empty((_WORK, columns), np.float32)
-        nowhere = np.empty((0, columns), np.float32)
         for point in range(block, points, BLOCKS):
-            plan, matrix, vector, out = schedule[point], weights[program[point]], activations[point], slots[point]
+            plan, matrix, vector = schedule[point], weights[program[point]], activations[point]
             count = list_events(vector, orders[plan], skip_zeros[plan], events)
             total = count * sends[plan]
-            fade, fade_end = decay[plan], settle_decay[plan]
-            to = reach[point] if len(reach) else nowhere
-            out[:] = 0
             _factors(spacing[plan], settle[plan], line_time, work)
-            _forward(
-                events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, work, line, voltage
-            )
-            _read_out(spacing[plan], settle[plan], fade_end, low, high, gain, line_time, saturation, work, line[total], voltage[total], predicted[point], out)  # fmt: skip  # noqa: E501
-            _backward(events, count, total, vector, curve, matrix, fade, low, high, gain, saturation, spacing[plan], work, line, voltage, out, to)  # fmt: skip  # noqa: E501
-            for i in range(columns):
-                rate = work[_KEPT, i] * spacing[plan] / (line_time[i] * line_time[i])
-                out[LINE_TIME, i] += (work[_BY_KEPT, i] - work[_BY_TAKEN, i]) * rate
-                out[GAIN, i] += work[_TAKEN, i] * work[_BY_TAKEN, i]
+            _forward(events, count, total, vector, curve, matrix, decay[plan], low, high, gain, saturation, work, line, voltage)  # fmt: skip  # noqa: E501
+            _read_out(settle_decay[plan], low, high, gain, saturation, work, line[total], voltage[total])
+            _backward(events, count, total, decay[plan], low, high, gain, saturation, work, line, voltage, reach[point])

@@ -62,11 +62,12 @@ def squared_contributions(points: Observations, chip: ChipParameters, here: Eval
         chip: the model.
         here: the model at ``points``, with its reach.
     """
-    charges = charge_of_weights(points.weights, chip)
+    used, program = np.unique(points.program, return_inverse=True)
+    charges = charge_of_weights(points.weights[used], chip)
     curve = chip.activation_curve.astype(np.float32)
     squares = np.empty((points.points, points.geometry.columns))
     for point in range(points.points):
-        charge = charges[points.program[point]] * curve[points.activations[point]][:, None]
+        charge = charges[program[point]] * curve[points.activations[point]][:, None]
         squares[point] = np.square(here.reach[point] * charge).sum(axis=0)
     return squares
 
@@ -80,10 +81,10 @@ def fit_misfit(held_out: Observations, chip: ChipParameters, passing: NDArray[np
         passing: columns that count, shape (columns,).
     """
     columns = np.flatnonzero(passing)
+    seen, part = held_out.select_columns(columns), chip.select(columns)
     terms, square, trial = [], [], []
     for first in range(0, held_out.points, CHUNK):
-        points = held_out.select(np.arange(first, min(first + CHUNK, held_out.points))).select_columns(columns)
-        part = chip.select(columns)
+        points = seen.select(np.arange(first, min(first + CHUNK, held_out.points)))
         here = evaluate(points, part, reach=True)
         expected = expected_output(here.predicted, part.noise, points.geometry)
         used = ~points.clamped

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import BadInput
-from data.sweep import SweepData
+from data.sweep import SweepData, SweepPlan
 from data.values import Activations, Geometry, Schedule
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,8 @@ class Observations:
         variance: unbiased variance of the trials in codes squared, 0 for a single trial, shape (points, columns).
         count: how many trials, shape (points,).
         clamped: a trial came out at a limit of the ADC, shape (points, columns).
+        time: half-way through a point's trials, in ns after the first sweep began: board time, that of the vectors
+            alone, shape (points,).
     """
 
     geometry: Geometry
@@ -46,6 +48,7 @@ class Observations:
     variance: Floats
     count: NDArray[np.int64]
     clamped: NDArray[np.bool_]
+    time: Floats
 
     @property
     def points(self) -> int:
@@ -72,6 +75,7 @@ class Observations:
             variance=self.variance[points],
             count=self.count[points],
             clamped=self.clamped[points],
+            time=self.time[points],
         )
 
     def select_columns(self, columns: NDArray[np.intp]) -> Observations:
@@ -126,7 +130,25 @@ def observe(sweeps: Sequence[SweepData], geometry: Geometry) -> Observations:
         variance=np.concatenate([_variance(_outputs(s)) for s in used]),
         count=np.concatenate([np.full(s.measured, s.plan.repeats) for s in used]),
         clamped=np.concatenate([_clamped(_outputs(s), geometry) for s in used]),
+        time=_times(used),
     )
+
+
+def board_time(plan: SweepPlan) -> Floats:
+    """Time that a board spends on every point of a plan, its trials included, in ns, shape (points,)."""
+    slots = np.count_nonzero(plan.activations, axis=1)
+    skipping = np.array([schedule.skip_zeros for schedule in plan.schedules])[plan.schedule]
+    slot = np.array([schedule.sends * schedule.spacing_ns for schedule in plan.schedules], np.float64)[plan.schedule]
+    fixed = np.array([schedule.reset_ns + schedule.settle_ns for schedule in plan.schedules])[plan.schedule]
+    time: Floats = plan.repeats * (np.where(skipping, slots, plan.activations.shape[1]) * slot + fixed)
+    return time
+
+
+def _times(sweeps: Sequence[SweepData]) -> Floats:
+    """Half-way through each point, the sweeps measured one after another."""
+    spent = np.concatenate([board_time(sweep.plan)[: sweep.measured] for sweep in sweeps])
+    times: Floats = np.cumsum(spent) - spent / 2
+    return times
 
 
 def _outputs(sweep: SweepData) -> NDArray[np.int16]:

@@ -31,10 +31,12 @@ class Prediction:
     Attributes:
         mean: mean output in codes over many repeats, shape (vectors, columns).
         error: standard error of ``mean`` in codes: of the parameters, and what the model leaves out, same shape.
+        parameter_error: the part of ``error`` that more or better sweeps could lower, same shape.
     """
 
     mean: Floats
     error: Floats
+    parameter_error: Floats
 
     def interval(self, confidence: float = 0.9) -> tuple[Floats, Floats]:
         """Lower and upper end of the central interval that holds the true mean with this probability.
@@ -63,7 +65,8 @@ def predict_outputs(
     """Mean outputs of the calibrated board by the ordered model, with their errors.
 
     The error holds the covariance of the parameters, to first order, and the misfit that the held-out sweep showed
-    (:class:`calibration.misfit.Misfit`). It holds for settings like those of that sweep, and not for drift since.
+    (:class:`calibration.misfit.Misfit`). It holds for settings like those of that sweep, and for the time when the last
+    sweep ended (:class:`calibration.trend.Trend`); what has drifted since, a probe shows.
 
     Args:
         record: the calibration.
@@ -77,21 +80,21 @@ def predict_outputs(
     schedule.check(record.geometry)
     codes = check_activations(activations, record.geometry)
     matrix = check_weights(weights, record.geometry)
-    mean, error = np.empty((2, len(codes), record.geometry.columns))
+    mean, error, own = np.empty((3, len(codes), record.geometry.columns))
     for first in range(0, len(codes), CHUNK):
         part = slice(first, first + CHUNK)
-        mean[part], error[part] = _predict(record, _settings(record, matrix, codes[part], schedule))
-    return Prediction(mean, error)
+        mean[part], error[part], own[part] = _predict(record, _settings(record, matrix, codes[part], schedule))
+    return Prediction(mean, error, own)
 
 
-def _predict(record: CalibrationRecord, points: Observations) -> tuple[Floats, Floats]:
+def _predict(record: CalibrationRecord, points: Observations) -> tuple[Floats, Floats, Floats]:
     chip = record.ordered
     here = evaluate(points, chip, reach=True)
     slope = derivatives_by_parameter(here, chip)
     variance = np.einsum("apc,cab,bpc->pc", slope, np.nan_to_num(record.covariance), slope, optimize=True)
     misfit = record.misfit.variance(squared_contributions(points, chip, here), here.predicted - chip.offset)
     expected = expected_output(here.predicted, chip.noise, record.geometry)
-    return expected - _ROUNDING, np.sqrt(variance + misfit)
+    return expected - _ROUNDING, np.sqrt(variance + misfit), np.sqrt(variance)
 
 
 def derivatives_by_parameter(here: Evaluation, chip: ChipParameters) -> Floats:
@@ -128,4 +131,5 @@ def _settings(record: CalibrationRecord, weights: Weights, codes: Activations, s
         variance=nothing,
         count=np.ones(count, np.int64),
         clamped=nothing > 0,
+        time=np.zeros(count),
     )

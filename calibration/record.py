@@ -13,6 +13,7 @@ from calibration.columns import ColumnFit, Name
 from calibration.misfit import Misfit
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate, model_name
+from calibration.trend import Trend
 from data.errors import BadInput
 from data.values import Geometry, Identity, Schedule
 from models.parameters import ChipParameters
@@ -21,9 +22,9 @@ Floats = NDArray[np.float64]
 
 METHOD: Final = (
     "batched Levenberg-Marquardt per column, joint Gauss-Newton for curves, common prior for the line, held-out choice "
-    "of terms, errors by programmes"
+    "of terms, errors by programmes, drift corrected to the end"
 )
-METHOD_VERSION: Final = 2
+METHOD_VERSION: Final = 3
 
 COVARIANCE_NAMES: Final = (
     "gain",
@@ -71,6 +72,7 @@ class CalibrationRecord:
         parts: what the unordered residual is made of.
         misfit: what the ordered model leaves out, on the held-out sweep.
         runs: ids of the runs that were used.
+        trend: how offsets and gains moved meanwhile; the models stand for the end of the last sweep.
         reference_gain: gain that held-out vectors like those of a probe show relative to the ordered model: where
             charge depends on the voltage, small signals see another gain than large ones. Probes compare with it.
         temperature_c: board temperature at the time in degrees Celsius, None when not known.
@@ -94,6 +96,7 @@ class CalibrationRecord:
     parts: ResidualParts
     misfit: Misfit
     runs: tuple[str, ...]
+    trend: Trend
     reference_gain: float = 1.0
     temperature_c: float | None = None
     method: str = METHOD

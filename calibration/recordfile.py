@@ -14,6 +14,7 @@ from calibration.misfit import Misfit
 from calibration.record import COVARIANCE_NAMES, METHOD_VERSION, CalibrationRecord
 from calibration.score import ResidualParts, Score
 from calibration.selection import Candidate
+from calibration.trend import Trend
 from data.errors import BadInput
 from data.metadata import RunMetadata, software_versions
 from data.runfile import Run, RunWriter, read_run
@@ -53,6 +54,12 @@ _TABLE: Final = {
     "loss": "mean squared validation residual in noise variances",
     "behind": "loss behind the best model",
     "error": "standard error of the loss behind the best model",
+}
+
+
+_TREND: Final = {
+    "offset_rate": ("1/s", "change of the offset while it was calibrated, output codes per second of board time"),
+    "offset_error": ("1/s", "standard error of the change of the offset"),
 }
 
 
@@ -126,6 +133,7 @@ def _settings(record: CalibrationRecord) -> dict[str, Any]:
         },
         "candidates": [[term for term in TERMS if term in row.terms] for row in record.selection],
         "runs": list(record.runs),
+        "measuring_s": record.trend.end_s,
         "misfit": asdict(record.misfit),
         "reference_gain": record.reference_gain,
         "temperature_c": record.temperature_c,
@@ -165,6 +173,8 @@ def _variables(record: CalibrationRecord) -> Iterator[tuple[str, Variable]]:
             yield f"{model}_{field}", Variable(("column",), getattr(score, field), "1", f"{long_name} ({model} model)")
     for field, long_name in _PARTS.items():
         yield f"part_{field}", Variable(("column",), getattr(record.parts, field), "1", long_name)
+    for field, (unit, long_name) in _TREND.items():
+        yield f"trend_{field}", Variable(("column",), getattr(record.trend, field), unit, long_name)
     yield (
         "candidate",
         Variable(
@@ -212,6 +222,7 @@ def _record(run: Run) -> CalibrationRecord:
         parts=ResidualParts(*(run.values(f"part_{field}") for field in _PARTS)),
         misfit=Misfit(**settings["misfit"]),
         runs=tuple(settings["runs"]),
+        trend=Trend(**{field: run.values(f"trend_{field}") for field in _TREND}, end_s=settings["measuring_s"]),
         reference_gain=settings["reference_gain"],
         temperature_c=settings["temperature_c"],
         method=settings["method"],

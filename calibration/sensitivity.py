@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.line_walk import walk_line
+from calibration import tangents
+from calibration.line_tangents import walk_line_forward
+from calibration.line_walk import walk_line_back
 from calibration.observations import Observations
-from calibration.walks import (
-    GAIN,
-    HIGH,
-    LEAK,
-    LINE_SLOTS,
-    LINE_TIME,
-    LOW,
-    NEGATIVE,
-    POSITIVE,
-    SATURATION,
-    SLOTS,
-    look_up,
-    walk,
-)
+from calibration.tangents import walk_forward
+from calibration.walks import look_up, walk_back
 from models.kernels.cpu import parallel_kernels
+from models.kernels.tiles import WIDTH
 from models.parameters import ChipParameters
 
 Floats = NDArray[np.float64]
@@ -66,41 +57,93 @@ def evaluate(points: Observations, parameters: ChipParameters, *, reach: bool = 
 
     The prediction is that of :func:`models.kernels.membrane` plus the offset, to float32 rounding.
     """
-    uses_line = parameters.ordered and "line" in parameters.terms
+    used, program = np.unique(points.program, return_inverse=True)
+    if len(used) < len(points.weights):
+        points = replace(points, weights=points.weights[used], program=program)
     shape = (points.points, points.geometry.columns)
-    predicted = np.empty(shape, np.float32)
-    slots = np.empty((shape[0], LINE_SLOTS if uses_line else SLOTS, shape[1]), np.float32)
-    gradient = np.empty((shape[0] if reach else 0, points.geometry.rows, shape[1]), np.float32)
-    gain = parameters.gain.astype(np.float32)
-    charges = charge_of_weights(points.weights, parameters)
-    settings = _Settings.of(points, parameters)
-    rails = parameters.rail_low.astype(np.float32), parameters.rail_high.astype(np.float32)
-    nowhere = np.full(shape[1], -np.inf, np.float32), np.full(shape[1], np.inf, np.float32)
-    outputs = (predicted, slots, gradient)
-    with parallel_kernels():
-        if uses_line:
-            line = parameters.tau_line_ns.astype(np.float32), saturation_of(parameters).astype(np.float32)
-            job = (*settings.sequence(points, parameters), charges, *settings.decays, *rails, gain, *line, *outputs)
-            walk_line(*job)
-        else:
-            clip = (*rails, *nowhere) if parameters.ordered else (*nowhere, *rails)
-            job = (*settings.sequence(points, parameters), charges * gain, *settings.decays, *clip, *outputs)
-            walk(*job)
-    positive, negative = slots[:, POSITIVE], slots[:, NEGATIVE]
-    asymmetry = parameters.asymmetry.astype(np.float32)
-    zero = np.zeros(shape, np.float32)
+    predicted, slots = _forward(points, parameters)
+    zero = np.zeros((1, 1), np.float32)
+    uses_line = _uses_line(parameters)
     return Evaluation(
         predicted=predicted + parameters.offset.astype(np.float32),
-        by_gain=slots[:, GAIN] if uses_line else positive + negative,
-        by_asymmetry=positive / (1 + asymmetry) - negative / (1 - asymmetry),
-        by_leak=slots[:, LEAK],
-        by_low=slots[:, LOW],
-        by_high=slots[:, HIGH],
-        by_line_time=slots[:, LINE_TIME] if uses_line else zero,
-        by_saturation=slots[:, SATURATION] if uses_line else zero,
-        # The walk without line differentiates by charge times gain.
-        reach=gradient if uses_line else gradient * gain,
+        by_gain=slots[:, tangents.GAIN],
+        by_asymmetry=slots[:, tangents.ASYMMETRY],
+        by_leak=slots[:, tangents.LEAK],
+        by_low=slots[:, tangents.LOW],
+        by_high=slots[:, tangents.HIGH],
+        by_line_time=slots[:, tangents.LINE_TIME] if uses_line else np.broadcast_to(zero, shape),
+        by_saturation=slots[:, tangents.SATURATION] if uses_line else np.broadcast_to(zero, shape),
+        reach=_reach(points, parameters) if reach else np.empty((0, points.geometry.rows, shape[1]), np.float32),
     )
+
+
+def _uses_line(parameters: ChipParameters) -> bool:
+    return parameters.ordered and "line" in parameters.terms
+
+
+def _rails(parameters: ChipParameters) -> tuple[Floats, Floats, Floats, Floats]:
+    """The rails of every event, and those of the finished sum."""
+    nowhere = np.full_like(parameters.gain, np.inf)
+    mine = parameters.rail_low, parameters.rail_high
+    return (*mine, -nowhere, nowhere) if parameters.ordered else (-nowhere, nowhere, *mine)
+
+
+def _forward(points: Observations, parameters: ChipParameters) -> tuple[Single, Single]:
+    """Predictions without offset, shape (points, columns), and slots of :mod:`calibration.tangents`."""
+    columns, uses_line = points.geometry.columns, _uses_line(parameters)
+    predicted = np.empty((points.points, columns), np.float32)
+    slots = np.empty((points.points, tangents.LINE_SLOTS if uses_line else tangents.SLOTS, columns), np.float32)
+    settings = _Settings.of(points, parameters)
+    skew = np.stack([1 / (1 + parameters.asymmetry), -1 / (1 - parameters.asymmetry)])
+    timed = (*settings.sequence(points), settings.spacing, settings.settle, settings.curve)
+    if uses_line:
+        charges = _charges(points.weights, parameters, np.ones(columns), padded=True)
+        own: tuple[Floats, ...] = (
+            *_rails(parameters)[:2],
+            parameters.gain,
+            parameters.tau_line_ns,
+            saturation_of(parameters),
+            skew,
+        )
+    else:
+        charges = _charges(points.weights, parameters, parameters.gain, padded=True)
+        own = (*_rails(parameters), skew)
+    job = (*timed, charges, *(_padded(factor) for factor in (*settings.decays, *own)), predicted, slots)
+    with parallel_kernels():
+        if uses_line:
+            walk_line_forward(*job)
+        else:
+            walk_forward(*job)
+    return predicted, slots
+
+
+def _padded(factor: Floats) -> Single:
+    """A factor of every column as float32, ones after the last column up to a whole tile."""
+    missing = -factor.shape[-1] % WIDTH
+    return np.pad(factor.astype(np.float32), [(0, 0)] * (factor.ndim - 1) + [(0, missing)], constant_values=1)
+
+
+def _reach(points: Observations, parameters: ChipParameters) -> Single:
+    """Derivatives by the charge of each row, shape (points, rows, columns)."""
+    reach = np.empty((points.points, points.geometry.rows, points.geometry.columns), np.float32)
+    settings = _Settings.of(points, parameters)
+    order, decays = settings.sequence(points), tuple(decay.astype(np.float32) for decay in settings.decays)
+    rails = tuple(rail.astype(np.float32) for rail in _rails(parameters))
+    gain = parameters.gain.astype(np.float32)
+    if _uses_line(parameters):
+        charges = charge_of_weights(points.weights, parameters)
+        line = parameters.tau_line_ns.astype(np.float32), saturation_of(parameters).astype(np.float32)
+        timed = (*order, settings.spacing, settings.settle, settings.curve)
+        job = (*timed, charges, *decays, *rails[:2], gain, *line, reach)
+        with parallel_kernels():
+            walk_line_back(*job)
+        return reach
+    job = (*order, settings.curve, _charges(points.weights, parameters, parameters.gain), *decays, *rails, reach)
+    with parallel_kernels():
+        walk_back(*job)
+    # This walk differentiates by charge times gain.
+    reach *= gain
+    return reach
 
 
 def predict(points: Observations, parameters: ChipParameters) -> Single:
@@ -125,10 +168,17 @@ def groups(points: Observations) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
 
 def charge_of_weights(weights: NDArray[np.int8], parameters: ChipParameters) -> Single:
     """Charge of each weight at unit activation, shape of ``weights``: row gain, curve and asymmetry applied."""
+    return _charges(weights, parameters, np.ones(weights.shape[2]))
+
+
+def _charges(weights: NDArray[np.int8], parameters: ChipParameters, gain: Floats, *, padded: bool = False) -> Single:
+    """Charge of each weight times ``gain``, shape (columns,); with columns up to a whole tile where ``padded``."""
     top = parameters.geometry.weight_max
     codes = np.arange(-top, top + 1)
-    table = parameters.weight_curve[:, None] * (1 + parameters.asymmetry * np.sign(codes)[:, None])
-    charges: Single = np.empty(weights.shape, np.float32)
+    table = parameters.weight_curve[:, None] * (1 + parameters.asymmetry * np.sign(codes)[:, None]) * gain
+    columns = weights.shape[2]
+    shape = (*weights.shape[:2], columns + (-columns % WIDTH if padded else 0))
+    charges: Single = np.empty(shape, np.float32)
     with parallel_kernels():
         look_up(weights, table.astype(np.float32), parameters.row_gain.astype(np.float32), charges)
     return charges
@@ -149,7 +199,8 @@ class _Settings:
     sends: NDArray[np.int64]
     spacing: Single
     settle: Single
-    decays: tuple[Single, Single]
+    curve: Single
+    decays: tuple[Floats, Floats]
 
     @classmethod
     def of(cls, points: Observations, parameters: ChipParameters) -> _Settings:
@@ -157,17 +208,18 @@ class _Settings:
         settle = np.array([schedule.settle_ns for schedule in points.schedules], np.float64)
         leak = leak_of(parameters)
         # The settle time begins one slot after the last event.
-        decays = tuple(np.exp(-np.outer(time, leak)).astype(np.float32) for time in (spacing, spacing + settle))
+        decays = tuple(np.exp(-np.outer(time, leak)) for time in (spacing, spacing + settle))
         return cls(
             orders=np.array([schedule.order_array(points.geometry.rows) for schedule in points.schedules]),
             skip_zeros=np.array([schedule.skip_zeros for schedule in points.schedules]),
             sends=np.array([schedule.sends for schedule in points.schedules], np.int64),
             spacing=spacing.astype(np.float32),
             settle=settle.astype(np.float32),
+            curve=parameters.activation_curve.astype(np.float32),
             decays=(decays[0], decays[1]),
         )
 
-    def sequence(self, points: Observations, parameters: ChipParameters) -> tuple[NDArray[np.generic], ...]:
+    def sequence(self, points: Observations) -> tuple[NDArray[np.generic], ...]:
         return (
             points.activations,
             points.program,
@@ -175,9 +227,6 @@ class _Settings:
             self.orders,
             self.skip_zeros,
             self.sends,
-            self.spacing,
-            self.settle,
-            parameters.activation_curve.astype(np.float32),
         )
 
 

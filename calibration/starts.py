@@ -1,4 +1,4 @@
-"""Several starting values for the input line, since its fit has more than one minimum.
+"""Other starting values for the input line, whose fit has more than one minimum, and for rails that were overlooked.
 
 Whether a membrane that settles from its rail is held there by what the line still gives, or falls below it, changes
 the model's form; a fit may rest on the wrong side of that edge, and no small step leads across. The columns of a board
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from calibration.columns import ColumnFit, choose, coordinates, fit_columns
 from calibration.observations import Observations, thinned_indices
 from calibration.priors import Prior
-from models.parameters import ChipParameters
+from models.parameters import PER_COLUMN, ChipParameters
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,8 @@ NEARBY: Final = (0.8, 1.25)
 FIRST_POINTS: Final = 1200
 NEARBY_POINTS: Final = 700
 """How many points tell which start is better; those that win are fitted to all points afterwards."""
+RAIL_GAIN: Final = 10.0
+"""Chi square that a borrowed rail must gain in its column: more than three errors."""
 _ITERATIONS: Final = 5
 
 
@@ -62,6 +64,40 @@ def nearby_line(
         moved.append(replace(other, tau_line_ns=time, line_limit=limit))
     tried = [fit_columns(points, other, weights, passing, iterations=_ITERATIONS) for other in (here, *moved)]
     return _best(tried, fit.prior)
+
+
+def borrowed_rails(points: Observations, fit: ColumnFit, weights: Floats, passing: NDArray[np.bool_]) -> ChipParameters:
+    """The fit, with a rail where most columns have theirs in the columns that had none and where that is better.
+
+    A rail that the first look at the data misses, because few points lie beyond it, is infinite, and an infinite rail
+    has no derivative that would bring it back.
+    """
+    best, cost = fit.parameters, fit.cost
+    for name in ("rail_low", "rail_high"):
+        rails = getattr(best, name)
+        seen = np.isfinite(rails)
+        lacking = np.flatnonzero(~seen)
+        if not len(lacking) or not (seen & passing).any():
+            continue
+        borrowed = {name: np.where(seen, rails, np.median(rails[seen & passing]))}
+        begin = replace(best, **borrowed).select(lacking)
+        few = points.select_columns(lacking)
+        tried = fit_columns(few, begin, weights[:, lacking], passing[lacking], iterations=_ITERATIONS)
+        better = tried.cost < cost[lacking] - RAIL_GAIN
+        best, cost = _merged(best, tried.parameters, lacking[better], better), cost.copy()
+        cost[lacking[better]] = tried.cost[better]
+    return best
+
+
+def _merged(
+    chip: ChipParameters, part: ChipParameters, columns: NDArray[np.intp], chosen: NDArray[np.bool_]
+) -> ChipParameters:
+    """``chip`` with the chosen columns of ``part`` at ``columns``."""
+    merged = {}
+    for name in PER_COLUMN:
+        merged[name] = getattr(chip, name).copy()
+        merged[name][columns] = getattr(part, name)[chosen]
+    return replace(chip, **merged)
 
 
 def _few(points: Observations, weights: Floats, limit: int) -> tuple[Observations, Floats]:

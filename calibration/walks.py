@@ -1,9 +1,10 @@
-"""Compiled walks: a prediction and its derivatives by every parameter, for all points and columns at once.
+"""Compiled walks backwards: the derivative of a prediction by the charge of every row, at all points and columns.
 
 Each vector is walked forwards once, keeping the voltage after every event, and backwards once with the adjoint, the
 derivative of the final voltage by the voltage at that event (zero before a rail that was touched). The result is the
-exact gradient of the model at about twice the cost of the model, whatever the number of parameters. See
-Griewank and Walther, *Evaluating Derivatives*, 2nd ed., SIAM 2008, chapter 3.
+exact gradient of the model at about twice the cost of the model, whatever the number of rows. See Griewank and
+Walther, *Evaluating Derivatives*, 2nd ed., SIAM 2008, chapter 3. The columns' own parameters are few, and their
+derivatives are carried forward: :mod:`calibration.tangents`.
 """
 
 from __future__ import annotations
@@ -12,26 +13,6 @@ from typing import Final
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
-
-Single = NDArray[np.float32]
-
-POSITIVE: Final = 0
-"""Derivative by gain through positive weights, times gain."""
-NEGATIVE: Final = 1
-"""Derivative by gain through negative weights, times gain."""
-LEAK: Final = 2
-"""Derivative by leak rate (1/ns)."""
-LOW: Final = 3
-HIGH: Final = 4
-SLOTS: Final = 5
-LINE_TIME: Final = 5
-"""Derivative by the line's time constant (ns)."""
-SATURATION: Final = 6
-"""Derivative by the inverse square of the line's limit."""
-GAIN: Final = 7
-"""Derivative by gain, times gain: with a line that saturates it is not the sum of the first two."""
-LINE_SLOTS: Final = 8
 
 FASTMATH: Final = frozenset({"contract", "nsz", "reassoc"})
 """Which freedoms the compiler has; infinities stay, since rails may be infinite."""
@@ -53,44 +34,32 @@ def list_events(vector, order, skip_zeros, events):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True, fastmath=set(FASTMATH))
-def _backward(events, count, total, vector, curve, matrix, fade, low, high, spacing, voltage, adjoint, out, reach):  # type: ignore[no-untyped-def]  # fmt: skip
+def _backward(events, count, total, fade, low, high, voltage, adjoint, reach):  # type: ignore[no-untyped-def]
     """From the last event to the first; ``adjoint`` comes as the derivative by the last voltage and is used up."""
     for k in range(total - 1, -1, -1):
         row = events[k % count]
-        charge = curve[vector[row]]
         for i in range(len(adjoint)):
-            lam, v = adjoint[i], voltage[k + 1, i]
-            at_low, at_high = v <= low[i], v >= high[i]
-            out[LOW, i] += lam if at_low else np.float32(0)
-            out[HIGH, i] += lam if at_high else np.float32(0)
-            lam = np.float32(0) if at_low or at_high else lam
-            q = charge * matrix[row, i]
-            part = lam * q
-            out[POSITIVE, i] += part if q > 0 else np.float32(0)
-            out[NEGATIVE, i] += np.float32(0) if q > 0 else part
+            v = voltage[k + 1, i]
+            lam = np.float32(0) if v <= low[i] or v >= high[i] else adjoint[i]
+            reach[row, i] += lam
             adjoint[i] = lam * fade[i]
-            out[LEAK, i] -= spacing * adjoint[i] * voltage[k, i]
-            if len(reach):
-                reach[row, i] += lam
 
 
 @njit(nogil=True, cache=True, parallel=True, fastmath=set(FASTMATH))
-def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, settle, curve, weights, decay, settle_decay, low, high, low_end, high_end, predicted, slots, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
+def walk_back(activations, program, schedule, orders, skip_zeros, sends, curve, weights, decay, settle_decay, low, high, low_end, high_end, reach):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
     """Walk without line term; see :func:`calibration.sensitivity.evaluate` for shapes.
 
     ``low`` and ``high`` clip at every event, ``low_end`` and ``high_end`` once at the end. ``reach`` is filled with the
-    derivative of the final voltage by each row's charge times gain, unless it has no points.
+    derivative of the final voltage by each row's charge times gain; ``weights`` are such charges.
     """
-    points, columns = predicted.shape
-    rows = activations.shape[1]
+    points, rows, columns = reach.shape
     reach[:] = 0
     for block in prange(BLOCKS):
         events = np.empty(rows, np.uint16)
         voltage = np.empty((1 + rows * sends.max(), columns), np.float32)
         adjoint = np.empty(columns, np.float32)
-        nowhere = np.empty((0, columns), np.float32)
         for point in range(block, points, BLOCKS):
-            plan, matrix, vector, out = schedule[point], weights[program[point]], activations[point], slots[point]
+            plan, matrix, vector = schedule[point], weights[program[point]], activations[point]
             count = list_events(vector, orders[plan], skip_zeros[plan], events)
             total = count * sends[plan]
             fade, fade_end = decay[plan], settle_decay[plan]
@@ -102,28 +71,25 @@ def walk(activations, program, schedule, orders, skip_zeros, sends, spacing, set
                     v = voltage[k, i] * fade[i] + charge * matrix[row, i]
                     v = low[i] if v < low[i] else v
                     voltage[k + 1, i] = high[i] if v > high[i] else v
-            out[:] = 0
             for i in range(columns):
                 v = voltage[total, i] * fade_end[i]
-                under, over = v <= low_end[i], v >= high_end[i]
-                predicted[point, i] = low_end[i] if under else (high_end[i] if over else v)
-                out[LOW, i] = 1 if under else 0
-                out[HIGH, i] = 1 if over else 0
-                adjoint[i] = 0 if under or over else fade_end[i]
-                out[LEAK, i] = 0 if under or over else -(spacing[plan] + settle[plan]) * v
-            to = reach[point] if len(reach) else nowhere
-            _backward(events, count, total, vector, curve, matrix, fade, low, high, spacing[plan], voltage, adjoint, out, to)  # fmt: skip  # noqa: E501
+                adjoint[i] = 0 if v <= low_end[i] or v >= high_end[i] else fade_end[i]
+            _backward(events, count, total, fade, low, high, voltage, adjoint, reach[point])
 
 
 @njit(nogil=True, cache=True, parallel=True)
 def look_up(codes, table, row_gain, charges):  # type: ignore[no-untyped-def]
-    """Charge of each weight: ``table``, shape (codes, columns), times ``row_gain``, shape (rows,)."""
+    """Charge of each weight: ``table``, shape (codes, columns), times ``row_gain``, shape (rows,).
+
+    ``charges`` may have more columns than ``codes``; the rest become 0.
+    """
     programmes, rows, columns = codes.shape
     top = len(table) // 2
     for program in prange(programmes):
         for row in range(rows):
             for i in range(columns):
                 charges[program, row, i] = table[codes[program, row, i] + top, i] * row_gain[row]
+            charges[program, row, columns:] = 0
 
 
 @njit(nogil=True, cache=True, parallel=True)

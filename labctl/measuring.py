@@ -173,7 +173,7 @@ def calibrate(
 
     Args:
         bench: the open bench; its board is measured unless ``runs`` are given.
-        runs: files of sweeps that were measured before, all of one board.
+        runs: files of sweeps that were measured before, all of one board, in any sequence.
         folder: where the record goes; None for the runs of the bench, or the folder of the first run.
         budget: how much to measure; None is ``quick``. ``optimal`` takes as long as ``quick``, but after a first look
             chooses the sweeps that tell most about this board (:mod:`calibration.design`).
@@ -199,7 +199,8 @@ def calibrate(
         else:
             chosen = plans(bench, budget=budget or "quick", seed=seed or 0)
             runs = sweep_all(bench, chosen, seed=seed or 0, listener=heard, stop=stop)
-    files = [Path(run) for run in runs]
+    # A fit takes sweeps in the sequence of their measurement, since offsets drift.
+    files = sorted((Path(run) for run in runs), key=lambda path: read_metadata(path).started)
     if not files:
         raise BadInput("there are no runs to fit")
     metadata = _one_board(files)

@@ -50,6 +50,11 @@ def test_predicted_means_lie_in_their_intervals(record, chip):
     low, high = found.interval(0.9)
     assert np.abs(found.mean - exact).max() < 1.5
     assert ((low < exact) & (exact < high)).mean() > 0.75
+    # What the parameters are unsure of and the misfit add up in squares.
+    assert ((found.parameter_error > 0) & (found.parameter_error <= found.error)).all()
+    sure = replace(record, covariance=0 * record.covariance)
+    misfit = predict_outputs(sure, weights, vectors, SCHEDULE).error
+    assert np.allclose(found.error**2, found.parameter_error**2 + misfit**2)
     wider = found.interval(0.99)
     assert ((wider[0] < low) & (wider[1] > high)).all()
     with pytest.raises(BadInput, match="between 0 and 1"):

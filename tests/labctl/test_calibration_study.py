@@ -58,6 +58,33 @@ def test_coverage_counts_cases_and_not_boards():
     assert results.judged("coverage", "quick", "recovery", "gain") == {1: 1.0, 2: 0.5}
 
 
+def comparison(optimal):
+    """A table of two boards measured within two budgets; ``optimal`` are the errors within the second one."""
+
+    def rows(board, budget, error, unsure):
+        names = {"board": board, "budget": budget}
+        yield {**names, "quantity": "ordered residual over noise", "value": 1.03}
+        prediction = {**names, "judgement": "prediction", "parameter": "all"}
+        yield {**prediction, "quantity": "root mean square error", "value": error, "count": 10}
+        yield {**prediction, "quantity": "parameter error", "value": unsure, "count": 10}
+
+    usual = [row for board in (1, 2, 3) for row in rows(board, "quick", 0.4, 0.1)]
+    return pd.DataFrame(usual + [row for board, at in optimal.items() for row in rows(board, "optimal", at, 0.08)])
+
+
+def test_budgets_are_compared_on_the_boards_that_they_share(tmp_path):
+    results = Results(comparison({1: 0.44, 2: 0.4}))
+    ratios = results.against("quick", "root mean square error", "optimal", "prediction", "all")
+    assert ratios == pytest.approx([1.1, 1.0])
+    assert results.against("quick", "board seconds", "optimal") == []
+    (verdict,) = [line for line in present(comparison({1: 0.44, 2: 0.4}), tmp_path).findings if "against" in line]
+    assert "the same 2 boards" in verdict
+    assert "0.800 (0.800 to 0.800) times as large" in verdict
+    assert "1.050 (1.000 to 1.100) times; it predicts no better on every board" in verdict
+    (verdict,) = [line for line in present(comparison({1: 0.39, 2: 0.3}), tmp_path).findings if "against" in line]
+    assert verdict.endswith("it predicts better.")
+
+
 def test_the_truth_is_in_the_words_of_the_model():
     physics, schedule = ("geometry=16x32", "bad=off"), Schedule(spacing_ns=40, sends=2)
     sweeps = standard_plans(Geometry(16, 32), schedule)

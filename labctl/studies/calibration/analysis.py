@@ -65,6 +65,14 @@ class Results:
         """A quantity of a judgement for every board."""
         return self._values(quantity, budget, judgement, parameter)
 
+    def against(
+        self, reference: str, quantity: str, budget: str, judgement: str = "", parameter: str = ""
+    ) -> list[float]:
+        """A quantity within a budget over that within ``reference``, for every board that was measured within both."""
+        usual = self._values(quantity, reference, judgement, parameter)
+        other = self._values(quantity, budget, judgement, parameter)
+        return [other[board] / usual[board] for board in other if usual.get(board)]
+
     def parameters(self, judgement: str) -> list[str]:
         """What a judgement was made of."""
         rows = self._table[(self._table["judgement"] == judgement) & (self._table["parameter"] != "")]

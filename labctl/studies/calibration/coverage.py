@@ -74,18 +74,21 @@ def prediction_rows(record: CalibrationRecord, judged: SweepData) -> Iterator[Ro
     """Intervals of predicted mean outputs against means of many repeats of vectors that no fit has seen."""
     plan = judged.plan
     seen = judged.outputs[: judged.measured].mean(axis=1)
-    mean, error = np.empty_like(seen), np.empty_like(seen)
+    mean, error, own = np.empty_like(seen), np.empty_like(seen), np.empty_like(seen)
     for batch in plan.batches(len(seen)):
         found = predict_outputs(
             record, plan.programme(batch.program), plan.activations[batch.points], plan.schedules[batch.schedule]
         )
-        mean[batch.points], error[batch.points] = found.mean, found.error
+        mean[batch.points], error[batch.points], own[batch.points] = found.mean, found.error, found.parameter_error
     passes = record.passes
     # A mean at a limit of the ADC is predicted without error and tells nothing.
     geometry = record.geometry
     inside = (seen > geometry.output_min + 1) & (seen < geometry.output_max - 1)
     off, error = np.where(inside, mean - seen, np.nan)[:, passes], error[:, passes]
     yield from Cases(off, error).rows(judgement="prediction", parameter="all")
+    known = own[:, passes][np.isfinite(off)]
+    unsure = {"quantity": "parameter error", "value": float(np.sqrt(np.mean(known**2))), "count": known.size}
+    yield {"judgement": "prediction", "parameter": "all", **unsure}
     kind, working = plan.coordinates["weight_range"].values, plan.coordinates["working"].values
     for number, name in enumerate(WEIGHT_RANGES):
         of = kind == number

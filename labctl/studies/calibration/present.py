@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 GOAL = 1.15
 """Held-out residual over trial noise that an ordered model is to stay below."""
 
+COMPARED = {
+    "error of predicted means": ("root mean square error", "prediction", "all"),
+    "the same, working schedule": ("root mean square error", "prediction", "working schedule"),
+    "the same, other schedules": ("root mean square error", "prediction", "other schedules"),
+    "half-width of their intervals": ("half-width", "prediction", "all"),
+    "error that parameters are unsure of": ("parameter error", "prediction", "all"),
+    "half-width of the gain": ("half-width", "effective", "gain"),
+    "half-width of the offset": ("half-width", "effective", "offset"),
+    "half-width of the membrane's time": ("half-width", "effective", "tau_membrane_ns"),
+    "board seconds": ("board seconds", "", ""),
+}
+"""What budgets are compared by: quantity, judgement and parameter."""
+
 JUDGEMENTS = {
     "prediction": "Predicted mean outputs, against means of many repeats of vectors that no fit has seen.",
     "recovery": "Parameters of the fitted model, found again in what that model answers with its noise: the truth is "
@@ -49,6 +62,7 @@ def present(table: pd.DataFrame, pictures: Path) -> Presented:
         _residuals(document, results)
         _coverage(document, results)
         _budgets(document, results)
+        _comparison(document, results)
     return Presented(page, findings, _values(results), document.markdown())
 
 
@@ -67,6 +81,8 @@ def _findings(results: Results) -> list[str]:
         if np.isfinite(share):
             verdict = "as promised" if PROMISED[0] <= share <= PROMISED[1] else "not as promised"
             lines.append(f"Budget {budget}: 90 % intervals of predicted means hold {share:.1%} of them, {verdict}.")
+        if sentence := _verdict(results, budget):
+            lines.append(sentence)
     return lines or ["No board of the study is finished yet."]
 
 
@@ -115,6 +131,40 @@ def _budgets(document: Document, results: Results) -> None:
     names = ("vectors", "programmes", "board seconds")
     rows = [[budget, *(f"{_over(results, name, budget).median:.4g}" for name in names)] for budget in results.budgets()]
     document.table(["budget", *names], rows)
+
+
+def _comparison(document: Document, results: Results) -> None:
+    budgets = [name for name in results.budgets() if name != REFERENCE and _compared(results, name).boards]
+    if not budgets:
+        return
+    document.heading(f"Budgets against budget {REFERENCE}")
+    document.text(
+        "The same boards, judged by the same vectors; median of the ratios, in brackets lowest and highest. Only the "
+        "part of the errors that parameters are unsure of can be lowered by what is measured; the rest is misfit."
+    )
+    rows = [
+        [name, *(_range(over(results.against(REFERENCE, what[0], budget, *what[1:]))) for budget in budgets)]
+        for name, what in COMPARED.items()
+    ]
+    document.table(["", *(f"budget {name}" for name in budgets)], rows)
+
+
+def _compared(results: Results, budget: str) -> Over:
+    return over(results.against(REFERENCE, "root mean square error", budget, "prediction", "all"))
+
+
+def _verdict(results: Results, budget: str) -> str:
+    """What a budget is worth against the usual one, in a sentence; nothing where no board was measured within both."""
+    error = _compared(results, budget)
+    unsure = over(results.against(REFERENCE, "parameter error", budget, "prediction", "all"))
+    if budget == REFERENCE or not error.boards or not unsure.boards:
+        return ""
+    worth = "predicts better" if error.highest < 1 else "predicts no better on every board"
+    return (
+        f"Budget {budget} against {REFERENCE}, the same {error.boards} boards: the part of the errors that parameters "
+        f"are unsure of is {_range(unsure)} times as large, the error of predicted means {_range(error)} times; it "
+        f"{worth}."
+    )
 
 
 def _values(results: Results) -> dict[str, object]:

@@ -36,8 +36,10 @@ def counterparts(
 ) -> Mapping[str, Floats]:
     """True values of :data:`EXACT`, each of shape (columns,).
 
-    They are those of the board as it was while ``plans`` were measured on it, one after another from its start: gain
-    and offsets wander. Curves, row gains and scales are shared out between the parameters as a fit does it
+    They are those of the board as it was while ``plans`` were measured on it, one after another from its start. The
+    gain wanders, and its mean counts; offsets wander too, and those at the end count, to which a calibration corrects
+    them.
+    Curves, row gains and scales are shared out between the parameters as a fit does it
     (:func:`calibration.curves.normalised`), small signals taken: the charge's dependence on the voltage and the bend of
     the read-out have no place in the chip models and count as misfit.
 
@@ -55,7 +57,7 @@ def counterparts(
     return {
         "gain": held.gain * float(weather.gain_at(times).mean()),
         "asymmetry": held.asymmetry,
-        "offset": chip.offset + chip.drift * float(weather.offset_at(times).mean()),
+        "offset": chip.offset + chip.drift * float(weather.offset_at(times[-1:])[0]),
         "tau_membrane_ns": chip.tau_membrane,
         "noise": _noise_at_the_end(chip, plans, schedule),
         "rail_low": chip.rail_low,
