@@ -16,7 +16,7 @@ from labctl.engine.events import Progress, Rows
 from labctl.engine.hands import Hands
 from labctl.engine.interlocks import Guard, Watch
 from labctl.engine.states import Began, Limits, Outcome, Overdue, State
-from labctl.engine.work import Action, Call, Saved, Wait, Work
+from labctl.engine.work import Action, Call, HasSafeState, Saved, Wait, Work
 from labctl.progress import Stop, never
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Conductor:
         self._losses = 0
         self._trips = 0
         self._gave_up = self._tripped = False
+        self._away: object | None = None
         self._began = math.nan
 
     def run(self) -> Outcome:
@@ -260,6 +261,7 @@ class Conductor:
     def _reconnect(self, lost: _Lost) -> None:
         """Bring a lost link back, or fail."""
         limits, control = self._limits, self._control
+        self._away = lost.device
         self._losses += 1
         if self._losses > limits.losses:
             raise lost.error
@@ -276,6 +278,7 @@ class Conductor:
                 raise
             self._make_safe(but=lost.device)
             self._open_again(lost, limits.reconnect_s - quick)
+        self._away = None
         control.say(f"{lost.error.instrument} is back")
         self._work.forget()
         control.go_on()
@@ -346,17 +349,41 @@ class Conductor:
 
     def _make_safe(self, but: object = None) -> tuple[str, ...]:
         """Bring everything to its safe state; what could not be confirmed, a sentence each."""
+        devices = {name: device for name, device in self._work.devices.items() if device is not but}
+        failed = {name: error for name, device in devices.items() if (error := self._safe(name, device))}
         unsafe = []
-        for name, device in self._work.devices.items():
-            if device is but:
+        for name, error in failed.items():
+            if self._safe_once_more(name, devices[name], error):
                 continue
-            try:
-                self._do(Call(f"making {name} safe", device.safe, device, self._limits.safe_s), even_aborting=True)
-            except Exception as error:
-                log.exception("the safe state of %s could not be confirmed", name)
-                unsafe.append(f"the safe state of {name} could not be confirmed: {error}")
-                self._control.say(unsafe[-1], warning=True)
+            log.error("the safe state of %s could not be confirmed", name, exc_info=error)
+            unsafe.append(f"the safe state of {name} could not be confirmed: {error}")
+            self._control.say(unsafe[-1], warning=True)
         return tuple(unsafe)
+
+    def _safe(self, name: str, device: HasSafeState) -> Exception | None:
+        """Bring one device to its safe state; why that failed."""
+        try:
+            self._do(Call(f"making {name} safe", device.safe, device, self._limits.safe_s), even_aborting=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others must be made safe, too
+            return error
+        return None
+
+    def _safe_once_more(self, name: str, device: HasSafeState, error: Exception | None) -> bool:
+        """Where the link was lost just then: open it again and confirm, which nothing else has to wait for."""
+        if device is self._away or not isinstance(device, Reconnectable):
+            return False
+        seconds, reopen = self._limits.glitch_s, device.reconnect
+        call = Call(f"reconnecting {name}", lambda: reopen(seconds), device, seconds + self._limits.safe_s)
+        tries = self._limits.losses
+        while tries and isinstance(error, LinkError):
+            tries -= 1
+            try:
+                self._do(call, even_aborting=True)
+            except Exception:
+                log.debug("%s did not come back to be made safe", name, exc_info=True)
+                return False
+            error = self._safe(name, device)
+        return error is None
 
     def _close(self, status: Ending, message: str) -> None:
         ends = time.monotonic() + self._limits.close_s

@@ -17,7 +17,7 @@ from data.metadata import RunMetadata
 from data.runfile import RunWriter, read_run
 from data.values import Activations, Geometry, Identity, Outputs, Schedule, Weights
 from drivers.errors import Disconnected
-from labctl.engine import Began, Engine, Interlock, LentBoard, Loan, NotNow, Progress, State, Watch, lend
+from labctl.engine import Began, Engine, Interlock, LentBoard, Loan, NotNow, Progress, State, UnsafeState, Watch, lend
 from models.network import run
 from tests.labctl.benchwork import CountingWork, Supply
 from tests.labctl.networks import GEOMETRY as NETWORK_GEOMETRY
@@ -394,3 +394,30 @@ def test_a_file_whose_loan_is_over_in_time_goes_on_being_written(engine: Engine,
             found = lent.multiply(VECTORS[:9], Schedule())
         writer.append("output", found)
     assert read_run(writer.path).metadata.status == "complete"
+
+
+class Frayed(Board):
+    """Its link is lost whenever it is made safe for the first time; it goes there by itself then."""
+
+    def safe(self) -> None:
+        if "lost on the way" not in self.log:
+            self.log.append("lost on the way")
+            self._weights = None
+            self.linked = False
+        if not self.linked:
+            raise Disconnected("the cable is out", "board", "safe")
+        super().safe()
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_safe_state_is_confirmed_over_a_link_that_came_back(engine: Engine, comes_back: bool) -> None:
+    board = Frayed()
+    board.comes_back = comes_back
+    if comes_back:
+        assert np.array_equal(multiplied(engine, board), EXPECTED)
+        assert board.log[-3:] == ["lost on the way", "reconnect", "safe"]
+        assert engine.state is State.IDLE
+    else:
+        with pytest.raises(UnsafeState, match="could not be confirmed: board: the cable is out"):
+            multiplied(engine, board)
+        assert engine.state is State.FAILED
