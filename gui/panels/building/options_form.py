@@ -90,7 +90,7 @@ class OptionsForm(QWidget):
             ("name of file", self._kind),
             ("board", self._board),
             ("calibration", self._calibration),
-            ("at most old", self._age),
+            ("not older", self._age),
         ):
             form.addRow(words, field)
             field.setAccessibleName(words)

@@ -117,7 +117,8 @@ class Preview(QWidget):
                 item.setLabel("setting")
                 item.setTicks(None)
                 continue
-            item.setLabel(_name(axis))
+            # Upright there is room for the quantity alone; the tool tip has its device.
+            item.setLabel(_name(axis) if side == "bottom" else _name(axis).rpartition(".")[2])
             item.setTicks([list(enumerate(axis.words))] if axis.words else None)
 
 
