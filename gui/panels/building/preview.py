@@ -118,7 +118,8 @@ class Preview(QWidget):
                 item.setTicks(None)
                 continue
             # Upright there is room for the quantity alone; the tool tip has its device.
-            item.setLabel(_name(axis) if side == "bottom" else _name(axis).rpartition(".")[2])
+            name = _name(axis)
+            item.setLabel(name if side == "bottom" else name.partition(".")[2] or name)
             item.setTicks([list(enumerate(axis.words))] if axis.words else None)
 
 
