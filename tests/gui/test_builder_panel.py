@@ -342,7 +342,7 @@ def test_edits_without_end_leave_no_widget_behind(qtbot: QtBot, desk: Desk, them
     panel = scanning(qtbot, desk, theme, client)
 
     def edit() -> int:
-        for _ in range(5):
+        for _ in range(2):
             panel.scan.add_axis("schedule.sends")
             panel.scan.take_quantity("board.temperature", "reading")
             form = panel.scan._axes.cards[0].forms[0]
