@@ -42,7 +42,8 @@ class NumberField(QDoubleSpinBox):
         parent: QWidget | None = None,
     ) -> None:
         self._unit = unit
-        self._step = step
+        self.step = step
+        """Of the arrow keys; 0 for a tenth of the number's size."""
         self._limits = low, high
         self._whole = whole
         super().__init__(parent)
@@ -84,7 +85,7 @@ class NumberField(QDoubleSpinBox):
     def stepBy(self, steps: int) -> None:  # noqa: N802
         """One or ten steps, within the limits."""
         low, high = self._limits
-        size = self._step or (1.0 if self._whole else _tenth(self.value()))
+        size = self.step or (1.0 if self._whole else _tenth(self.value()))
         wanted = float(f"{self.value() + steps * size:.12g}")
         self.setValue(min(max(wanted, low), high))
         self.selectAll()

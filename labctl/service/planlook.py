@@ -93,7 +93,7 @@ def look_at(plan: ScanPlan, bench: KnownBench) -> PlanCheck:
     problems += _strategy_problems(plan)
     problems += the_board(bench.identity, plan.needs.board) if bench.identity is not None else ()
     sweep: SweepPlan | None = None
-    if plan.sweep is not None:
+    if plan.sweep is not None and (plan.sweep.most_points is None or plan.sweep.most_points > 0):
         try:
             sweep = _board_sweep(plan.sweep, geometry, bench.schedule)
         except BadInput as error:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PyQt6.QtCore import QObject, Qt
-from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDropEvent, QGuiApplication
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
@@ -18,6 +18,7 @@ from data.scantext import scan_plan_as_json
 from gui.desk import Desk
 from gui.models import plan_editing
 from gui.panels.builder import BuilderPanel
+from gui.panels.building.axis_list import MIME
 from gui.theme import DARK, Theme
 from labctl.service.messages import BenchStatus, Device, EngineStatus, Quantities
 from labctl.service.messages_plans import DrawnAxis, PlanCheck, PlanPath, SweepCost
@@ -218,6 +219,37 @@ def test_axes_are_moved_by_keys_joined_by_menu_and_change_their_sort(
     assert panel.scan.plan.targets == ("psu.voltage",)
 
 
+def test_an_axis_is_dragged_and_dropped(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> None:
+    panel = scanning(qtbot, desk, theme, client)
+    for path in ("schedule.sends", "schedule.settle_ns"):
+        panel.scan.add_axis(path)
+    axes = panel.scan._axes
+    qtbot.waitUntil(lambda: axes.cards[2].y() > axes.cards[1].y())
+
+    def drop(index: int, height: float) -> tuple[str, ...]:
+        data = QMimeData()
+        data.setData(MIME, str(index).encode())
+        left, copy = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        axes.dropEvent(QDropEvent(QPointF(9, height), Qt.DropAction.MoveAction, data, left, copy))
+        return panel.scan.plan.targets
+
+    assert drop(0, axes.height()) == ("schedule.sends", "schedule.settle_ns", "psu.voltage")
+    assert drop(2, 1) == ("psu.voltage", "schedule.sends", "schedule.settle_ns")
+    between = (axes.cards[1].geometry().bottom() + axes.cards[2].y()) / 2
+    assert drop(0, between) == ("schedule.sends", "psu.voltage", "schedule.settle_ns")
+    assert drop(1, axes.cards[1].geometry().center().y()) == ("schedule.sends", "psu.voltage", "schedule.settle_ns")
+
+
+def test_the_file_of_a_plan_is_dropped(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> None:
+    panel = shown(qtbot, desk, theme, client)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/plans/bias.toml")])
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    panel.dropEvent(QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, left, none))
+    assert client.asked[-1] == OpenPlan("/plans/bias.toml")
+    assert panel.tabs.currentWidget() is panel.scan
+
+
 def test_a_list_is_typed_and_another_quantity_brings_its_own_numbers(
     qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient
 ) -> None:
@@ -241,6 +273,9 @@ def test_the_sweep_of_the_board_and_the_needs(qtbot: QtBot, desk: Desk, theme: T
     measure._most.setValue(12)
     measure._seed.setValue(3)
     assert panel.scan.plan.sweep == BoardSweep(kind="random", seed=3, most_points=12)
+    assert not options._board.isVisible()
+    options.more.button.click()
+    assert options._board.isVisible()
     options._board.setText("B-7")
     options._board.editingFinished.emit()
     options._age.setValue(24)
@@ -307,7 +342,7 @@ def test_edits_without_end_leave_no_widget_behind(qtbot: QtBot, desk: Desk, them
     panel = scanning(qtbot, desk, theme, client)
 
     def edit() -> int:
-        for _ in range(5):
+        for _ in range(2):
             panel.scan.add_axis("schedule.sends")
             panel.scan.take_quantity("board.temperature", "reading")
             form = panel.scan._axes.cards[0].forms[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from labctl.measuring import plans_for
 from labctl.service.messages import Answered, BenchStatus, Failed, Message
 from labctl.service.messages_plans import PlanCheck, SweepCost
 from labctl.service.planlook import MOST_DRAWN, KnownBench, look_at, path_of, sweep_costs
-from labctl.service.request import Request
+from labctl.service.request import Lane, Request, Task
 from labctl.service.requests.bench import BOARD, Connect, UseBench
 from labctl.service.requests.plans import CheckPlan, OpenPlan, PriceSweeps, SavePlan, TakePlan
 from labctl.service.requests.runs import RunScan
 from labctl.service.service import Service
+from labctl.service.session import Session
 from tests.labctl.benchwork import Supply
 
 GEOMETRY = Geometry(rows=8, columns=4)
@@ -79,10 +80,12 @@ def test_what_is_half_done_is_looked_at_as_far_as_it_goes(bench: KnownBench) -> 
     assert not any("there is no" in problem for problem in unnamed.problems)
     twice = look_at(replace(PLAN, axes=(VOLTAGE, VOLTAGE)), bench)
     assert twice.settings is None
+    cut = look_at(replace(PLAN, sweep=BoardSweep(kind="random", most_points=0)), bench)
+    assert any("cut to 0 points" in problem for problem in cut.problems)
     nothing_read = look_at(replace(PLAN, read=()), bench)
     assert nothing_read.settings == 5
     assert any("nothing is measured" in problem for problem in nothing_read.problems)
-    endless = replace(PLAN, axes=(replace(VOLTAGE, points=10**6), replace(VOLTAGE, set="supply.x", points=10**6)))
+    endless = replace(PLAN, axes=(replace(VOLTAGE, points=4000), replace(VOLTAGE, set="supply.x", points=4000)))
     assert look_at(endless, bench).settings is None
 
 
@@ -232,3 +235,31 @@ def test_what_was_promised_is_what_is_run(tmp_path: Path) -> None:
     assert check.path is not None
     for axis in check.path.axes:
         np.testing.assert_allclose(scan.settings[axis.name], axis.values)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A request with a mistake in it."""
+
+    lane: Lane
+    title: str = ""
+
+    def script(self) -> str:
+        return ""
+
+    def do(self, session: Session, task: Task) -> None:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("lane", "safe"), [(Lane.CHECKS, False), (Lane.BOARD, True)])
+def test_a_mistake_in_a_mere_look_ends_no_run(lane: Lane, safe: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked()
+    made_safe: list[bool] = []
+    monkeypatch.setattr(asked.service.session, "make_safe", lambda: made_safe.append(True))
+    asked.service.start()
+    try:
+        with pytest.raises(AssertionError, match="ZeroDivisionError"):
+            asked.ask(Mistake(lane))
+    finally:
+        asked.service.close()
+    assert bool(made_safe) is safe

@@ -80,6 +80,7 @@ class AxisForm(QWidget):
         self._kind.setCurrentIndex(self._kind.findData(axis.kind))
         unit = self._unit()
         for name, field in self._fields.items():
+            field.step = self._step(name)
             field.show_number(getattr(axis, name), {"points": "", "settle_s": "s"}.get(name, unit))
         if self._values is not None and isinstance(axis, ListAxis):
             text = values_as_text(axis.values)
@@ -94,6 +95,10 @@ class AxisForm(QWidget):
     def _unit(self) -> str:
         quantity = self._known.get(self._axis.set)
         return "" if quantity is None else quantity.unit
+
+    def _step(self, name: str) -> float:
+        quantity = self._known.get(self._axis.set)
+        return 0.0 if quantity is None or name in ("points", "settle_s", "span") else step_of(quantity)
 
     def _build_row(self) -> None:
         if self._row is not None:
@@ -125,11 +130,9 @@ class AxisForm(QWidget):
         grid.setColumnStretch(0, 3)
 
     def _add_number(self, grid: QGridLayout, name: str, words: str) -> None:
-        quantity = self._known.get(self._axis.set)
         whole = name == "points"
-        step = 0.0 if quantity is None or name in ("points", "settle_s", "span") else step_of(quantity)
         low = {"points": 1.0, "settle_s": 0.0}.get(name, float("-inf"))
-        field = NumberField(self._unit(), whole=whole, step=step, low=low)
+        field = NumberField(self._unit(), whole=whole, low=low)
         field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         field.setAccessibleName(f"Axis: {words}")
         field.valueChanged.connect(partial(self._take_number, name))

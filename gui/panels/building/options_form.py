@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QLineEdit, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from data.scan import Adaptive, Needs, ScanPlan
 from gui.models import plan_editing
+from gui.widgets.fold import Fold
 from gui.widgets.number import NumberField
 from gui.widgets.quantity_choice import Choice
 
@@ -25,15 +25,13 @@ class OptionsForm(QWidget):
         self._plan = plan_editing.NOTHING
         self._snake = QCheckBox("Snake: every other pass goes backwards")
         self._snake.setToolTip("No quantity jumps from its end to its beginning")
-        self._more = QCollapsible("Title and what is asked of the bench")
-        self._more.setDuration(0)
-        self._more.setContent(self._build_needs())
+        self.more = Fold("Title, and what is asked of the bench", self._build_needs())
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._snake)
         column.addWidget(self._build_adaptive())
-        column.addWidget(self._more)
+        column.addWidget(self.more)
         self._snake.toggled.connect(lambda on: self._tell(replace(self._plan, snake=on), "snake"))
 
     def show_plan(self, plan: ScanPlan) -> None:
@@ -92,7 +90,7 @@ class OptionsForm(QWidget):
             ("name of file", self._kind),
             ("board", self._board),
             ("calibration", self._calibration),
-            ("at most old", self._age),
+            ("not older", self._age),
         ):
             form.addRow(words, field)
             field.setAccessibleName(words)

@@ -117,7 +117,9 @@ class Preview(QWidget):
                 item.setLabel("setting")
                 item.setTicks(None)
                 continue
-            item.setLabel(_name(axis))
+            # Upright there is room for the quantity alone; the tool tip has its device.
+            name = _name(axis)
+            item.setLabel(name if side == "bottom" else name.partition(".")[2] or name)
             item.setTicks([list(enumerate(axis.words))] if axis.words else None)
 
 
