@@ -162,7 +162,8 @@ class PlotState:
                 pair = run.curve(name, self.x)
                 if pair is not None:
                     short = run.began.run_id or run.began.title
-                    curve = Curve(*pair, f"{short} {name}", len(found), True, run.began.simulated, run=run.began.run_id)
+                    label = short if len(self.ys) == 1 else f"{short} {name}"
+                    curve = Curve(*pair, label, len(found), True, run.began.simulated, run=run.began.run_id)
                     found.append(curve)
         return found
 

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QFont
 from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from data.errors import LabctlError
 from gui.desk import Desk
@@ -352,10 +353,10 @@ class PlotPanel(QWidget):
         self._desk.ask(request, lambda path: self._notice.say(f"saved {path}", "ok"), self._failed)
 
 
-def _elided(font: object = None) -> QLabel:
-    label = QLabel()
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+def _elided(font: QFont | None = None) -> QLabel:
+    """A line that ends in dots where there is no room for it."""
+    label: QLabel = QElidingLabel()
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     if font is not None:
-        label.setFont(font)  # type: ignore[arg-type]
+        label.setFont(font)
     return label

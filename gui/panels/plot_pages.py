@@ -210,6 +210,8 @@ class PlotPages(QWidget):
 
     def _read_curve(self, place: Place | None) -> None:
         shown = self._state.shown
+        if self._state.view != "curves":
+            return
         if place is None or shown is None:
             self.read.emit("")
             return
@@ -221,7 +223,7 @@ class PlotPages(QWidget):
 
     def _read_image(self, across: int, up: int) -> None:
         state, shown = self._state, self._state.shown
-        if shown is None:
+        if shown is None or state.view == "curves":
             return
         value = float(self.image.values[up, across])
         if state.view == "columns" or self._image is None:

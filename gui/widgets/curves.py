@@ -237,8 +237,9 @@ class CurveView(QWidget):
             line.setZValue(curve.number if curve.overlay else 100 - curve.number)
             item.addItem(line, ignoreBounds=True)
             item.addItem(marks, ignoreBounds=True)
-            name = f"{curve.name} · SIMULATED" if curve.simulated else curve.name
-            self._legend.addItem(line, name)
+            # The word stands in the heading; here where the runs differ.
+            odd = curve.simulated and not all(other.simulated for other in curves)
+            self._legend.addItem(line, f"{curve.name} · SIMULATED" if odd else curve.name)
             self._lines.append(_Line(curve, line, marks))
         # A single curve has its name at the axis.
         self._legend.setVisible(len(curves) > 1)

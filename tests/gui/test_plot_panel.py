@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,13 @@ def test_nothing_is_drawn_while_nothing_is_new(panel: PlotPanel, desk: Desk, cli
     desk.look()
     frames: list[float] = []
     panel.pages.draw, draw = lambda: frames.append(0) or draw(), panel.pages.draw  # type: ignore[func-returns-value]
-    for first in range(20, 60, 4):  # ten messages in a fifth of a second
+    began = time.monotonic()
+    for first in range(20, 60, 4):  # ten messages in a fifth of a second, or a little more
         client.tell(points(first, np.zeros(4)))
         desk.look()
         qtbot.wait(20)
     qtbot.wait(100)
-    assert 3 <= len(frames) <= 9
+    assert 3 <= len(frames) <= 25 * (time.monotonic() - began) + 1
     frames.clear()
     qtbot.wait(150)
     assert not frames

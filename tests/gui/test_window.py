@@ -41,6 +41,8 @@ def make(qtbot: QtBot, desk: Desk, client: FakeClient, settings: Settings) -> Ma
         window.show()
         with qtbot.waitSignal(window.filled, timeout=20_000):
             window.fill()
+        window.activateWindow()  # keys go to the active window, and panels that are built may take that from it
+        qtbot.waitUntil(window.isActiveWindow)
         return window
 
     return made
