@@ -70,7 +70,7 @@ def choice(entry: CalibrationEntry, in_use: CalibrationInUse, newest: bool, now:
         marks.append("SIMULATED")
     if entry.problem:
         marks.append("cannot be read")
-    text = "  ·  ".join([local_time(entry.created), entry.board or "unknown board", *marks])
+    text = "  ·  ".join([local_time(entry.created), *marks, entry.board or "unknown board"])
     tip = "\n".join(part for part in (entry.calibration_id, age(entry.created, now), entry.file, entry.problem) if part)
     return Choice(text, tip, entry.file, not entry.problem)
 

@@ -41,7 +41,7 @@ class OrderPage(Page):
             theme, "Signal of one row by its place in the sequence", "events after the active one"
         )
         self._spread = ColumnPlot(
-            theme, "spread over orders / codes", "Spread over event orders", "columns, sorted by the board's spread"
+            theme, "spread / codes", "Spread over event orders", "columns, sorted by the board's spread"
         )
         self._missing = QLabel()
         self._missing.setWordWrap(True)

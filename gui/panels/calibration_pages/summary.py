@@ -42,6 +42,7 @@ class SummaryPage(Page):
         halves.addWidget(right)
         halves.setStretchFactor(0, 1)
         halves.setStretchFactor(1, 1)
+        halves.setSizes([260, 320])
         halves.setChildrenCollapsible(False)
         all_of_it = QVBoxLayout(self)
         all_of_it.setContentsMargins(4, 6, 4, 4)
