@@ -57,7 +57,7 @@ def test_the_line_says_simulated_first() -> None:
     session = LiveSession()
     session.begin(began())
     session.tally = tally(7)
-    assert state_line(session).startswith("SIMULATED · 7 of 40 utterances")
+    assert state_line(session).startswith("SIMULATED · 7 of 40 · board 15 ms")
 
 
 def test_shares_and_marks_can_be_read_without_colours() -> None:

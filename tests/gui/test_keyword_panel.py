@@ -70,6 +70,11 @@ def test_without_networks_it_says_how_to_get_one(qtbot: QtBot, desk: Desk, theme
     click(qtbot, panel._start)
     assert "No network is ticked" in panel._notice.text
     assert client.asked == [ListNetworks()]
+    client.tell(FolderChanged("runs"))
+    desk.look()
+    client.answer(ROWS)
+    desk.look()
+    assert panel._notice.text == "", "what was missing is there"
     panel._show_training()
     assert panel._tabs.currentWidget() is panel._training
 
