@@ -129,7 +129,7 @@ def state_line(session: LiveSession) -> str:
         return ""
     total = f" of {tally.total}" if tally.total else ""
     simulated = "SIMULATED · " if began.simulated else ""
-    return f"{simulated}{tally.utterances}{total} utterances · board {1e3 * tally.board_s:.0f} ms"
+    return f"{simulated}{tally.utterances}{total} · board {1e3 * tally.board_s:.0f} ms"
 
 
 def levelled(features: NDArray[Any]) -> NDArray[Any]:

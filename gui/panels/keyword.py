@@ -52,6 +52,7 @@ class KeywordPanel(QWidget):
         self._setup = Setup()
         self._session = LiveSession()
         self._number: int | None = None
+        self._unready = False
         self._fresh: list[Row] = []
         self._notice = Notice(theme)
         self._start, self._pause, self._stop = QPushButton("&Start"), QPushButton("&Pause"), QPushButton("Sto&p")
@@ -93,6 +94,7 @@ class KeywordPanel(QWidget):
         problems = setup.problems()
         if self._number is not None:
             return
+        self._unready = bool(problems)
         if problems:
             self._notice.show_trouble(Trouble("input", problems[0], problems))
             self._tabs.setCurrentWidget(self._choices)
@@ -108,6 +110,7 @@ class KeywordPanel(QWidget):
         self._stop.clicked.connect(lambda: self._desk.ask(Steer("stop"), failed=self._failed))
         self._network.currentIndexChanged.connect(self._look_at)
         self._live.chosen.connect(self._draw_utterance)
+        self._choices.changed.connect(self._recheck)
         self._tabs.currentChanged.connect(lambda _index: self._draw_utterance())
         keys = QShortcut(QKeySequence("Ctrl+Return"), self)
         keys.activated.connect(self.start)
@@ -120,6 +123,12 @@ class KeywordPanel(QWidget):
         self._desk.on(TaskProgress, self._hear_progress)
         self._desk.on(EngineStatus, lambda _status: self._show_buttons())
         self._desk.files_offered.connect(self._take_files)
+
+    def _recheck(self) -> None:
+        """What was missing may be there now."""
+        if self._unready and not self._setup.problems():
+            self._unready = False
+            self._notice.clear()
 
     def _pause_or_resume(self) -> None:
         held = self._desk.engine.state in ("paused", "pausing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -46,6 +46,9 @@ class SetupPage(QWidget):
         train: brings the page forward that trains networks.
         failed: shows why something did not work.
     """
+
+    changed = pyqtSignal()
+    """Something else is chosen."""
 
     def __init__(
         self, desk: Desk, theme: Theme, setup: Setup, train: Callable[[], None], failed: Callable[[Trouble], None]
@@ -177,6 +180,7 @@ class SetupPage(QWidget):
             self._tree.addTopLevelItem(item)
         self._tree.blockSignals(False)
         self._stack.setCurrentWidget(self._tree if self._setup.rows else self._empty)
+        self.changed.emit()
 
     def _tick(self, item: QTreeWidgetItem, _column: int) -> None:
         path = item.data(0, _PATH)
@@ -184,12 +188,14 @@ class SetupPage(QWidget):
             self._setup.ticked.add(path)
         else:
             self._setup.ticked.discard(path)
+        self.changed.emit()
 
     def _take_choices(self) -> None:
         setup = self._setup
         setup.models = {name for name, box in self._models.items() if box.isChecked()}
         setup.record, setup.real_time = self._record.isChecked(), self._real_time.isChecked()
         setup.source = self.source.choice
+        self.changed.emit()
 
     def _choose(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Network files", "", "Networks (*.safetensors)")

@@ -18,6 +18,7 @@ from labctl.cli import (
     queue_commands,
     scan_commands,
     selftest_commands,
+    spot_commands,
     study_commands,
 )
 from labctl.cli.console import set_up_logging
@@ -64,6 +65,7 @@ app.add_typer(queue_commands.queue, name="queue")
 app.command("calibrate")(model_commands.calibrate)
 app.command("train")(model_commands.train)
 app.command("compare")(model_commands.compare)
+app.command("spot")(spot_commands.spot)
 app.add_typer(study_commands.study, name="study")
 app.add_typer(selftest_commands.selftest, name="selftest")
 selftest_commands.selftest.command("kills")(kill_commands.kills)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -42,7 +42,7 @@ def spot(
     seed: int = 0,
     listener: Listener = silent,
     stop: Stop = never,
-) -> Iterator[Spotted]:
+) -> Generator[Spotted, None, None]:
     """Spot keywords live: a generator that works while it is asked for the next utterance.
 
     As in::

@@ -124,7 +124,7 @@ def test_whoever_asks_for_no_more_ends_the_session_and_keeps_it(bench: Bench, tm
     session = spot(bench, network_file(tmp_path), clips(50), record=True)
     path = next(iter(session)).answers[0].run
     assert path is not None
-    session.close()  # type: ignore[attr-defined]
+    session.close()
     assert bench.engine.state is State.IDLE
     saved = read_run(path)
     assert (saved.metadata.status, saved.rows_done) == ("stopped", 1)
