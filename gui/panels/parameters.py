@@ -22,7 +22,7 @@ from PyQt6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QMenu,
-    QStackedLayout,
+    QStackedWidget,
     QTreeView,
     QVBoxLayout,
     QWidget,
@@ -81,14 +81,14 @@ class ParametersPanel(QWidget):
             "Simulate a board",
             self._simulate,
         )
-        self._stack = QStackedLayout()
+        self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._tree)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self._filter)
         column.addWidget(self._notice)
-        column.addLayout(self._stack, 1)
+        column.addWidget(self._stack, 1)
         self._timer = QTimer(self)
         self._timer.setInterval(EVERY_MS)
         self._timer.timeout.connect(self._look)

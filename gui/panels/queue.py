@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QMenu,
     QSizePolicy,
-    QStackedLayout,
+    QStackedWidget,
     QToolButton,
     QTreeView,
     QVBoxLayout,
@@ -96,7 +96,7 @@ class QueuePanel(QWidget):
             "remove": self._action("Remove", self._ask_remove, "Delete", "Take it out; run files stay"),
             "clear": self._action("Clear ended", self._clear, "", "Take out all that has ended; run files stay"),
         }
-        self._stack = QStackedLayout()
+        self._stack = QStackedWidget()
         self._empty = EmptyState(
             "Nothing waits",
             "Build a sweep and add it to the queue, or press + for the standard ones.",
@@ -111,7 +111,7 @@ class QueuePanel(QWidget):
         column.addLayout(self._make_bar())
         column.addWidget(self._notice)
         column.addWidget(self._question)
-        column.addLayout(self._stack, 1)
+        column.addWidget(self._stack, 1)
         self._listen()
         self.recolour(theme)
         self._show(self._table.queue)

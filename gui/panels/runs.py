@@ -13,7 +13,6 @@ from PyQt6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QSplitter,
-    QStackedLayout,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -162,7 +161,7 @@ class RunsPanel(QWidget):
             self._first_run,
         )
         self._reading = EmptyState("Looking for runs", "The first look at a large folder takes a while.")
-        self._stack = QStackedLayout()
+        self._stack = QStackedWidget()
         for page in (self._empty, self._reading, split):
             self._stack.addWidget(page)
         column = QVBoxLayout(self)
@@ -170,7 +169,7 @@ class RunsPanel(QWidget):
         column.setSpacing(4)
         column.addLayout(bar)
         column.addWidget(self._notice)
-        column.addLayout(self._stack, 1)
+        column.addWidget(self._stack, 1)
 
     def _listen(self) -> None:
         self._view.run_activated.connect(self._show_run)

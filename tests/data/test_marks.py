@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,19 +22,15 @@ def test_marks_survive_and_nothing_is_kept_where_nothing_is_said(tmp_path: Path)
     assert {path.name for path in tmp_path.iterdir()} <= {MARKS_NAME, f".{MARKS_NAME}.lock"}
 
 
-def _star(folder: Path, name: str) -> None:
-    for number in range(20):
-        RunMarks(folder).stamp([f"{name}{number}"], "star")
-
-
-def test_processes_that_mark_at_once_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=_star, args=(tmp_path, name)) for name in "xy"]
-    for other in others:
+def test_who_marks_waits_for_who_marks_already(tmp_path: Path) -> None:
+    other = threading.Thread(target=RunMarks(tmp_path).stamp, args=(["b"], "cross"))
+    with RunMarks(tmp_path)._change() as marks:
         other.start()
-    for other in others:
-        other.join()
-    assert len(RunMarks(tmp_path).read()) == 40
+        other.join(0.3)
+        assert other.is_alive()
+        marks["a"] = Mark("star")
+    other.join()
+    assert RunMarks(tmp_path).read() == {"a": Mark("star"), "b": Mark("cross")}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"labctl_marks": 1, "runs": {"a": {"colour": "red"}}}'])

@@ -6,11 +6,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox
+from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.desk import Desk
@@ -233,4 +234,26 @@ def test_files_are_dropped_anywhere(
         assert "neither" in window._strip._message.text()
     else:
         assert isinstance(client.asked[-1], wanted)
+    close(qtbot, window)
+
+
+def test_building_the_panels_shows_no_window_but_this_one(
+    qtbot: QtBot, desk: Desk, client: FakeClient, settings: Settings, qapp: QApplication
+) -> None:
+    class Shown(QObject):
+        names: ClassVar[list[str]] = []
+
+        def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+            if isinstance(watched, QWidget) and event is not None and event.type() == QEvent.Type.Show:
+                self.names += [type(watched).__name__] if watched.isWindow() else []
+            return False
+
+    shown = Shown()
+    qapp.installEventFilter(shown)
+    window = MainWindow(desk, settings, client.close)
+    window.show()
+    with qtbot.waitSignal(window.filled, timeout=20_000):
+        window.fill()
+    qapp.removeEventFilter(shown)
+    assert shown.names == ["MainWindow"]
     close(qtbot, window)
