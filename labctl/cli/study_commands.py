@@ -25,10 +25,15 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, max=256, help="Processes; without it one for each processor.")
 ]
 
+Boards = Annotated[
+    str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
+]
+
 
 @study.command("ordering")
 def ordering(
     quick: Annotated[bool, typer.Option("--quick", help="Few boards, seeds and epochs: minutes, not hours.")] = False,
+    geometry: Boards = None,
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
@@ -38,19 +43,19 @@ def ordering(
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
+    from dataclasses import replace
+
     from labctl.studies.ordering.plan import FULL, QUICK, ordering_plan
 
     scale = QUICK if quick else FULL
-    plan = ordering_plan(scale, seed)
-    run(plan, out or Path("runs") / f"study-{plan.study}-{plan.scope}-seed-{seed}", workers, as_json)
+    plan = ordering_plan(replace(scale, geometry=_checked(geometry)) if geometry else scale, seed)
+    run(plan, out or _folder(plan, geometry), workers, as_json)
 
 
 @study.command("calibration")
 def calibration(
     quick: Annotated[bool, typer.Option("--quick", help="A few small boards: minutes, not an hour.")] = False,
-    geometry: Annotated[
-        str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
-    ] = None,
+    geometry: Boards = None,
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
@@ -65,9 +70,8 @@ def calibration(
     from labctl.studies.calibration.plan import FULL, QUICK, calibration_plan
 
     scale = QUICK if quick else FULL
-    plan = calibration_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
-    name = f"study-{plan.study}-{plan.scope}-seed-{seed}" + (f"-{geometry}" if geometry else "")
-    run(plan, out or Path("runs") / name, workers, as_json)
+    plan = calibration_plan(replace(scale, geometry=_checked(geometry)) if geometry else scale, seed)
+    run(plan, out or _folder(plan, geometry), workers, as_json)
 
 
 @study.command("status")
@@ -132,6 +136,18 @@ def run(plan: Plan, folder: Path, workers: int | None, as_json: bool) -> None:
             f"{undone} of {len(plan.points)} points are not finished; {first.key}: {first.message}; "
             "the same command tries them again"
         )
+
+
+def _checked(geometry: str) -> str:
+    from drivers.emulator.strengths import parse_geometry
+
+    parse_geometry(geometry)
+    return geometry
+
+
+def _folder(plan: Plan, geometry: str | None) -> Path:
+    """Where a study goes that was not given a place."""
+    return Path("runs") / (f"study-{plan.study}-{plan.scope}-seed-{plan.seed}" + (f"-{geometry}" if geometry else ""))
 
 
 def _tell(plan: Plan, result: StudyResult, as_json: bool) -> None:

@@ -70,7 +70,7 @@ class Scale:
         size: of the corpus.
         float_epochs: of the float networks, over all training utterances.
         epochs: of every arm; the arm ``ordered+board`` goes on from there.
-        utterances: training utterances of an epoch, new ones each epoch as far as there are; 0 for all.
+        utterances: training utterances of an epoch, drawn anew for each epoch; 0 for all.
         board_epochs: that ``ordered+board`` goes on for.
         board_utterances: training utterances of each of those.
         searched: training utterances by which event orders are searched.
