@@ -151,7 +151,7 @@ def _apply(strengths: Strengths, setting: str) -> Strengths:
     if not equals or not value:
         raise BadInput(f"{setting!r} is not KEY=VALUE")
     if key == "geometry":
-        return replace(strengths, geometry=_geometry(value))
+        return replace(strengths, geometry=parse_geometry(value))
     if key not in KEYS:
         raise BadInput(f"unknown option {key!r}, known are {', '.join(KEYS)}")
     effects = GROUPS.get(key, frozenset({key}) if key in EFFECTS else frozenset())
@@ -176,7 +176,12 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _geometry(text: str) -> Geometry:
+def parse_geometry(text: str) -> Geometry:
+    """The geometry ``ROWSxCOLUMNS``.
+
+    Raises:
+        BadInput: the text is none, or of a board that is not emulated.
+    """
     rows, cross, columns = text.partition("x")
     if not (cross and rows.isdecimal() and columns.isdecimal()):
         raise BadInput(f"geometry is {text!r}; it takes ROWSxCOLUMNS, for example 64x32")

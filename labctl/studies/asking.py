@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import BadInput
+from drivers.emulator.strengths import parse_geometry
 from labctl.progress import Listener, Stop, never, silent
 from labctl.studies.points import Study, load_function
 from labctl.studies.registry import find_study
@@ -15,8 +15,6 @@ from labctl.studies.registry import find_study
 if TYPE_CHECKING:
     from labctl.studies.folder import Plan
     from labctl.studies.runner import StudyResult
-
-_GEOMETRY = re.compile(r"[1-9]\d{0,3}x[1-9]\d{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,8 @@ class Asked:
             raise BadInput(f"the study {kind.name} has no scope {self.scope!r}; it has {', '.join(kind.scopes)}")
         if self.geometry is not None and not kind.any_geometry:
             raise BadInput(f"the study {kind.name} has a geometry of its own; leave it out")
-        if self.geometry is not None and not _GEOMETRY.fullmatch(self.geometry):
-            raise BadInput(f"the geometry is {self.geometry!r}; it must be ROWSxCOLUMNS, e.g. 128x64")
+        if self.geometry is not None:
+            parse_geometry(self.geometry)
         if self.seed < 0:
             raise BadInput(f"the seed is {self.seed}; it must not be negative")
         return kind
