@@ -1,4 +1,5 @@
 # make demo   everything on an emulated board, in about six minutes
+# make gui    the desktop window, on an emulated board
 # make test   all checks that a change must pass
 # make bench  the kernels against the plain product, as ratios
 # All do their own set-up: a virtual environment in .venv with the versions of constraints.txt.
@@ -7,10 +8,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test test-all lint types contracts bench install libraries clean
+.PHONY: demo gui test test-all lint types contracts bench install libraries clean
 
 demo: install
 	$(BIN)/labctl demo
+
+gui: install
+	$(BIN)/labctl gui --demo
 
 test: install lint types contracts
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest
