@@ -3,13 +3,14 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.instrument import Quantity
 from gui.models.figures import figure, limits_text, parse_figure, step_of, steps_of, value_text
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=-1e15, max_value=1e15, allow_nan=False), st.sampled_from(["V", "ns", "degC", "1", "A", ""]))
 def test_what_is_written_is_read_back(value: float, unit: str) -> None:
     found = parse_figure(figure(value, unit, 17), unit)

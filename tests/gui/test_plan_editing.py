@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.axes import Axis, CentreSpanAxis, LinearAxis, ListAxis, LogAxis, RangeAxis, ZipAxes
@@ -39,6 +39,7 @@ def test_an_axis_through_zero_becomes_a_log_axis_that_makes_sense() -> None:
 NUMBERS = st.integers(-100_000, 100_000).map(lambda number: number / 100)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(edit.KINDS)), st.sampled_from(list(edit.KINDS)), NUMBERS, NUMBERS)
 def test_every_sort_becomes_every_other_without_problems(first: str, second: str, start: float, stop: float) -> None:
     axis: Axis = LinearAxis(set="psu.voltage", start=start, stop=stop, points=5)
@@ -116,6 +117,7 @@ def test_log_axes_go_down_as_well() -> None:
     assert isinstance(edit.as_kind(replace(LINEAR, start=-4, stop=-1), "log"), LogAxis)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=12))
 def test_every_change_can_be_taken_back_and_done_again(changes: list[int]) -> None:
     history: History[int] = History(0)
