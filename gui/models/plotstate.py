@@ -124,10 +124,17 @@ class PlotState:
             self._settle()
 
     def overlay(self, data: RunData, wanted: bool) -> bool:
-        """Draw another run over the one that is shown, or no longer; false when there are too many already."""
+        """Draw another run over the one that is shown, or no longer; false when there are too many already.
+
+        Where nothing is shown it is shown itself, until a run begins.
+        """
         key = data.began.run_id or data.began.file
         if not wanted:
             self.overlays.pop(key, None)
+            return True
+        if self.shown is None:
+            self.open(data)
+            self.follow = True
             return True
         if len(self.overlays) >= MOST_OVERLAYS:
             return False

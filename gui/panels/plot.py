@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QFont
+from PyQt6.QtGui import QAction, QFont, QKeySequence
 from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -119,6 +119,11 @@ class PlotPanel(QWidget):
         self._live.setToolTip("Show the run that goes on, and those that follow (L)")
         self._live.setAccessibleName("Follow the run that goes on")
         self._live.clicked.connect(self._follow)
+        follow = QAction("Live", self)
+        follow.setShortcut(QKeySequence("L"))
+        follow.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        follow.triggered.connect(self._follow)
+        self.addAction(follow)
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self._light)

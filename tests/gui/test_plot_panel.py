@@ -81,6 +81,8 @@ def test_nothing_is_drawn_while_nothing_is_new(panel: PlotPanel, desk: Desk, cli
 
 def test_the_view_stands_still_and_says_so(panel: PlotPanel, desk: Desk, client: FakeClient, qtbot: QtBot) -> None:
     told(panel, desk, client, sweep_began(), points(0, np.arange(20.0)))
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
     panel.pages.curves.setFocus()
     qtbot.keyClick(panel.pages.curves, Qt.Key.Key_Space)
     told(panel, desk, client, points(20, np.arange(30.0)))
@@ -222,3 +224,25 @@ def test_the_colour_of_an_overlay_is_told(panel: PlotPanel, desk: Desk) -> None:
     desk.overlay_changed.emit(finished("one", np.arange(9.0)), False)
     panel.refresh()
     assert list(told[-1]) == ["two"]
+
+
+def test_live_has_a_key(panel: PlotPanel, desk: Desk, client: FakeClient, qtbot: QtBot) -> None:
+    told(panel, desk, client, sweep_began(), points(0, np.arange(20.0)))
+    desk.run_chosen.emit(finished("old", np.arange(5.0)))
+    panel.refresh()
+    assert "another run goes on" in panel._badge.text()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    panel.pages.curves.setFocus()
+    qtbot.keyClick(panel.pages.curves, Qt.Key.Key_L)
+    panel.refresh()
+    assert len(drawn(panel)[0]) == 20
+    assert panel._live.isChecked()
+
+
+def test_a_ticked_run_is_shown_where_nothing_else_is(panel: PlotPanel, desk: Desk, client: FakeClient) -> None:
+    desk.overlay_changed.emit(finished("old", np.arange(5.0)), True)
+    panel.refresh()
+    assert len(drawn(panel)[0]) == 5
+    told(panel, desk, client, sweep_began(), points(0, np.arange(20.0)))
+    assert len(drawn(panel)[0]) == 20
