@@ -35,7 +35,8 @@ from labctl.service.messages_keyword import SpottingBegan, TallyTold, UtteranceS
 from labctl.service.requests.engine import Steer
 
 NETWORK_SUFFIX = ".safetensors"
-_DRAW_MS = 80
+_DRAW_MS = 120
+"""Time between two drawings: faster than anybody reads, slow enough for the window to hear keys."""
 
 
 class KeywordPanel(QWidget):

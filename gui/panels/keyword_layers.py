@@ -62,6 +62,7 @@ class LayersPage(QWidget):
         self._theme = theme
         for plot in (self._scatter, self._residual, self._events):
             plot.recolour(theme)
+            plot.plotItem.showGrid(x=False, y=False)  # drawn anew with every utterance, it costs more than the points
         for line in (self._identity, self._zero):
             line.setPen(curve_pen(theme.muted, dashed=True))
         for name, box in self._models.items():

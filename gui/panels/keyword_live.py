@@ -84,8 +84,7 @@ class LivePage(QWidget):
         self._theme = theme
         for plot in (self._wave, self._features, self._scores):
             plot.recolour(theme)
-        self._scores.plotItem.showGrid(x=False, y=True, alpha=0.2)
-        self._features.plotItem.showGrid(x=False, y=False)
+            plot.plotItem.showGrid(x=False, y=False)  # drawn anew with every utterance, it costs more than the curves
         colour = QColor(theme.accent)
         for curve in (self._low, self._high):
             curve.setPen(curve_pen(theme.accent))
