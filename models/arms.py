@@ -42,14 +42,14 @@ class TrainingOptions:
     Attributes:
         epochs: passes over the training samples, or over as many as ``utterances`` says; every arm but the board's has
             the same.
-        utterances: training samples of an epoch, new ones each epoch as far as there are; 0 for all.
+        utterances: training samples of an epoch, drawn anew for each epoch; 0 for all.
         batch: utterances in a step.
         learning_rate: peak of the cosine schedule (Adam), in weight codes a step.
         label_smoothing: probability spread over all classes.
         noise_ramp: share of the epochs over which the trial noise grows from nothing to its measured size.
         seed: of batches, augmentation and noise.
         board_epochs: passes of the board arm.
-        board_utterances: training samples that the board arm uses, new ones each epoch as far as there are.
+        board_utterances: training samples of an epoch of the board arm, drawn anew for each epoch.
         board_batch: utterances in a step of the board arm.
         board_learning_rate: peak of the board arm's schedule.
     """

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from data.errors import BadInput
 from data.values import Geometry, Schedule
+from models.curves import look_up
 from models.kernels.coefficients import LARGEST_LIMIT, SMALLEST_LIMIT, Coefficients
 from models.ordered import ordered_multiply, unordered_multiply
 from models.parameters import ChipParameters, Term
@@ -161,39 +162,6 @@ def check_learnable(names: Collection[str], ordered: bool, terms: frozenset[Term
             raise BadInput(f"{name} cannot be learned: the chip model does not use the term {needed[name]}")
 
 
-def look_up(curve: Tensor, codes: Tensor, zero: int, whole: bool = True) -> Tensor:
-    """Values of a curve of codes, shape of ``codes``.
-
-    Args:
-        curve: one value for each whole code, ascending.
-        codes: whole numbers, or any within the curve where ``whole`` is false.
-        zero: where the value of code 0 stands.
-        whole: whether all codes are whole; their gradient is then the slope of the curve (central differences),
-            else that of the straight line between two codes, on which the value lies.
-
-    Raises:
-        BadInput: a code outside the curve (not within ``torch.compile``, where torch's own error says so).
-    """
-    last = len(curve) - 1
-    place = codes.detach() + zero
-    if not torch.compiler.is_compiling() and place.numel():
-        least, most = (float(value) for value in place.aminmax())
-        if not (least >= 0 and most <= last):
-            raise BadInput(
-                f"codes from {least - zero:g} to {most - zero:g} do not fit a curve from {-zero} to {last - zero}"
-            )
-    if whole:
-        index = place.long()
-        values = _at(curve, index)
-        if not codes.requires_grad:
-            return values
-        slopes = torch.gradient(curve.detach())[0]
-        return values + _at(slopes, index) * (codes - codes.detach())
-    index = place.floor().clamp(max=last - 1).long()
-    here = _at(curve, index)
-    return here + (_at(curve, index + 1) - here) * (codes + zero - index)
-
-
 def round_through(values: Tensor) -> Tensor:
     """Rounded to the nearest whole number; the gradient passes as if it were not."""
     return values + (values.round() - values).detach()
@@ -207,11 +175,6 @@ def floor_through(values: Tensor) -> Tensor:
 def tensor(values: NDArray[np.generic]) -> Tensor:
     """A float32 tensor of its own."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32).copy())
-
-
-def _at(curve: Tensor, index: Tensor) -> Tensor:
-    """Like ``curve[index]``, but an index below 0 is an error and not one from the end."""
-    return curve.index_select(0, index.flatten()).reshape(index.shape)
 
 
 def _decay(time_ns: float, tau_ns: Tensor) -> Tensor:

@@ -19,25 +19,33 @@ def compiled_multiply(charges: Tensor, weights: Tensor, rows: Tensor, sending: S
     """Settled voltages, shape (vectors, blocks, columns); see :func:`models.kernels.tensors.multiply`."""
     apply: Any = _Multiply.apply
     learning = torch.is_grad_enabled() and (charges.requires_grad or weights.requires_grad or rows.requires_grad)
-    if not learning and _nobody_follows(charges, weights, rows):
+    if not learning and nobody_follows(charges, weights, rows):
         # A function of autograd's takes longer to call than a small product takes to compute.
         return multiply(charges, weights, rows, sending, False)[0]
     voltages: Tensor = apply(charges, weights, rows, sending, learning)[0]
     return voltages
 
 
-def _nobody_follows(*tensors: Tensor) -> bool:
+def nobody_follows(*tensors: Tensor) -> bool:
     """Whether tensors are plain ones: seen by no transform of ``torch.func``, and without a tangent."""
+    return not transformed(*tensors) and not has_tangent(*tensors)
+
+
+def has_tangent(*tensors: Tensor) -> bool:
+    """Whether forward-mode differentiation follows any of some tensors."""
     unpack: Any = forward_ad.unpack_dual
+    return any(unpack(tensor).tangent is not None for tensor in tensors)
+
+
+def transformed(*tensors: Tensor) -> bool:
+    """Whether a transform of ``torch.func`` has wrapped any of some tensors."""
     try:
         for tensor in tensors:
             # What a transform hands over has no memory of its own.
             tensor.data_ptr()
-            if unpack(tensor).tangent is not None:
-                return False
     except RuntimeError:
-        return False
-    return True
+        return True
+    return False
 
 
 class _Multiply(torch.autograd.Function):

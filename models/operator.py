@@ -9,12 +9,14 @@ from torch import Tensor
 
 from data.errors import BadInput
 from data.values import Schedule
-from models.functions import ONCE
+from models.functions import ONCE, has_tangent
 from models.kernels.tensors import Sending, multiply, multiply_back
 
 
 def operator_multiply(charges: Tensor, weights: Tensor, rows: Tensor, sending: Sending) -> Tensor:
     """As :func:`models.functions.compiled_multiply`, for use while a graph is traced."""
+    if has_tangent(charges, weights, rows):
+        raise NotImplementedError("the ordered multiply has no forward-mode derivative (jvp)")
     order = None if sending.schedule.order is None else list(sending.schedule.order)
     job = order, sending.schedule.sends, sending.schedule.skip_zeros, sending.uses_line
     voltages: Tensor = _multiply(charges, weights, rows, *job)[0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from data.errors import BadInput
 from data.values import Schedule
 from models.event_loop import event_by_event
-from models.functions import compiled_multiply
+from models.functions import compiled_multiply, transformed
 from models.kernels.coefficients import Coefficients
 from models.kernels.tensors import Sending, check_finite, has_kernel
 from models.operator import operator_multiply
@@ -65,6 +65,8 @@ def ordered_multiply(
     else:
         if charges.dtype == torch.float32:
             warnings.warn(_SLOW.format(charges.device), RuntimeWarning, stacklevel=2)
+        if transformed(charges, weights, rows):
+            raise BadInput("torch.func cannot transform the ordered multiply in plain operations; use float32 tensors")
         check_finite(charges, weights)
         sending.coefficients(rows)
         voltages = event_by_event(charges, weights, rows, sending.uses_line, schedule)

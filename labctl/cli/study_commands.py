@@ -26,10 +26,15 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, max=256, help="Processes; without it one for each processor.")
 ]
 
+Boards = Annotated[
+    str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
+]
+
 
 @study.command("ordering")
 def ordering(
     quick: Annotated[bool, typer.Option("--quick", help="Few boards, seeds and epochs: minutes, not hours.")] = False,
+    geometry: Boards = None,
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
@@ -41,15 +46,13 @@ def ordering(
     """
     from labctl.studies.asking import Asked
 
-    _start(Asked("ordering", _scope(quick), seed), out, workers, as_json)
+    _start(Asked("ordering", _scope(quick), seed, geometry), out, workers, as_json)
 
 
 @study.command("calibration")
 def calibration(
     quick: Annotated[bool, typer.Option("--quick", help="A few small boards: minutes, not an hour.")] = False,
-    geometry: Annotated[
-        str | None, typer.Option("--geometry", help="ROWSxCOLUMNS of the boards; fewer columns take less time.")
-    ] = None,
+    geometry: Boards = None,
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,

@@ -13,6 +13,7 @@ STUDIES: dict[str, Study] = {
         present="labctl.studies.ordering.present:present",
         plan="labctl.studies.ordering.plan:plan_of_scope",
         scopes={"quick": "few boards, seeds and epochs: minutes", "full": "all conditions: hours"},
+        any_geometry=True,
     ),
     "calibration": Study(
         name="calibration",

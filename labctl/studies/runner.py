@@ -104,7 +104,7 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
         raise BadInput(f"the study {folder.plan().study} has no page for a repository, only {folder.report}")
     plan, state = folder.plan(), folder.state()
     origin = (
-        f"Written by `labctl study report`; do not edit. From `{_command(plan)}`: "
+        f"Written by `labctl study report`; do not edit. From `{command(plan)}`: "
         f"{len(state.done)} of {len(plan.points)} points are done. All rows: [table.parquet](table.parquet)."
     )
     title, _, rest = presented.markdown.partition("\n\n")
@@ -158,8 +158,8 @@ class _Run:
         self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points, last {key}")
 
 
-def _command(plan: Plan) -> str:
-    """What computes a study again."""
+def command(plan: Plan) -> str:
+    """What computes a study again, as one types it."""
     geometries = {str(point.settings["geometry"]) for point in plan.points if "geometry" in point.settings}
     quick = " --quick" if plan.scope == "quick" else ""
     boards = f" --geometry {geometries.pop()}" if len(geometries) == 1 else ""

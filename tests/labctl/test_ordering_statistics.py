@@ -31,6 +31,15 @@ def test_where_only_boards_or_only_seeds_differ_the_interval_is_that_of_their_me
     assert freedom == pytest.approx(3)
 
 
+def test_degrees_of_freedom_are_at_least_those_of_the_fewer() -> None:
+    """Mean squares 1 of boards and seeds and 0.99 of the rest: Satterthwaite's formula alone gives 0.51."""
+    boards, seeds = np.array([[1], [-1]]) * np.sqrt(1 / 6), np.array([[1, 0, -1]]) * np.sqrt(1 / 2)
+    rest = np.array([[1, 0, -1], [-1, 0, 1]]) * np.sqrt(0.99 / 2)
+    error, freedom = crossed_error(0.7 + boards + seeds + rest)
+    assert error == pytest.approx(np.sqrt(1.01 / 6))
+    assert freedom == 1
+
+
 def test_intervals_hold_for_other_boards_and_seeds() -> None:
     rng = np.random.default_rng(4)
     inside = []

@@ -15,10 +15,16 @@ import psutil
 import pytest
 
 from data.errors import BadInput
+from labctl.cli import run as labctl
+from labctl.cli import study_commands
+from labctl.studies.calibration import plan as calibration
+from labctl.studies.calibration.plan import calibration_plan
 from labctl.studies.folder import Plan, StudyFolder
+from labctl.studies.ordering import plan as ordering
+from labctl.studies.ordering.plan import ordering_plan
 from labctl.studies.points import Point, Study, check_plan
 from labctl.studies.registry import STUDIES, find_study
-from labctl.studies.runner import StudyResult, publish, run_study
+from labctl.studies.runner import StudyResult, command, publish, run_study
 
 TOY = Study("toy", "a toy", "toy_points:compute", "toy_points:present")
 
@@ -227,6 +233,32 @@ def test_publishing_says_what_stands_in_its_way(notes: Path, tmp_path: Path) -> 
     assert page.read_text(encoding="utf-8").startswith("# Toy\n\nWritten by `labctl study report`")
     assert "5 of 5 points" in page.read_text(encoding="utf-8")
     assert table.read_bytes() == result.folder.table.read_bytes()
+
+
+PLANS = {
+    "ordering": (ordering_plan, ordering.QUICK, ordering.FULL),
+    "calibration": (calibration_plan, calibration.QUICK, calibration.FULL),
+}
+
+
+@pytest.mark.parametrize("geometry", [None, "64x160"])
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_command_that_is_named_computes_the_same_plan(
+    name: str, full: bool, geometry: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_up, scale = PLANS[name][0], PLANS[name][1 + full]
+    plan = draw_up(replace(scale, geometry=geometry) if geometry else scale, 7)
+    ran: list[Plan] = []
+    monkeypatch.setattr(study_commands, "run", lambda plan, *_: ran.append(plan))
+    assert labctl(command(plan).split()[1:]) == 0
+    assert ran == [plan]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_geometry_that_is_none_is_refused_at_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert labctl(["study", name, "--geometry", "128"]) == 2
+    assert "it must be ROWSxCOLUMNS" in capsys.readouterr().err
 
 
 def test_studies_are_found_by_name() -> None:

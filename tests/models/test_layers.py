@@ -19,7 +19,8 @@ from torch.nn import functional
 from data import BadInput, Schedule
 from models import ChipModel, IntegerNetwork, OrderedConv2d, OrderedLinear, run
 from models import operator as operators
-from models.chip_tensors import TENSORS, ChipTensors, look_up
+from models.chip_tensors import TENSORS, ChipTensors
+from models.curves import look_up
 from models.kernels.coefficients import Coefficients
 from models.network import Layer, even_splits
 from models.ordered import ordered_multiply
@@ -238,6 +239,41 @@ def test_vmap_and_func_grad() -> None:
         assert torch.equal(over[index], alone)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_torch_func_goes_through_layers(ordered: bool, whole: bool) -> None:
+    """Batches of batches, a gradient for each of them, and several sets of weights: what a loop gives."""
+    own = layer(replace(CHIP, ordered=ordered), codes=whole)
+    given, parameters = codes(3, 4, 30), dict(own.named_parameters())
+
+    def loss(parameters: dict[str, Tensor], given: Tensor) -> Tensor:
+        return torch.func.functional_call(own, parameters, (given,)).square().sum()
+
+    together = torch.func.vmap(own)(given)
+    gradients = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, given)
+    several = {name: torch.stack([value.detach(), value.detach() / 2]) for name, value in parameters.items()}
+    losses = torch.func.vmap(loss, (0, None))(several, given[0])
+    for index, vectors in enumerate(given):
+        assert torch.equal(together[index], own(vectors))
+        alone = torch.autograd.grad(loss(parameters, vectors), list(parameters.values()))
+        for ours, theirs in zip(gradients.values(), alone, strict=True):
+            torch.testing.assert_close(ours[index], theirs, rtol=1e-5, atol=1e-5)
+    for index in range(2):
+        expected = loss({name: value[index] for name, value in several.items()}, given[0])
+        torch.testing.assert_close(losses[index], expected)
+    for beyond in (32.0, -1.0):
+        with pytest.raises(BadInput, match="do not fit a curve from 0 to 31"):
+            torch.func.vmap(own)(torch.cat([given[:2], torch.full((1, 4, 30), beyond)]))
+
+
+def test_torch_func_on_plain_operations_is_refused_in_words() -> None:
+    own, given = layer().double(), codes(3, 4, 30).double()
+    with pytest.raises(BadInput, match="use float32"):
+        torch.func.vmap(own)(given)
+    with pytest.raises(BadInput, match="use float32"):
+        torch.func.jacrev(own)(given[0])
+
+
 def test_a_second_derivative_is_refused_in_words() -> None:
     x, chip = torch.rand(4, 12, requires_grad=True), ChipTensors.of(CHIP).coefficients(SCHEDULE)
     voltages = ordered_multiply(x, torch.randn(12, 7), chip, SCHEDULE)
@@ -330,3 +366,28 @@ def test_a_tangent_is_refused_and_not_lost() -> None:
     weights = torch.zeros(given.shape[-1], len(coefficients.decay))
     with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
         ordered_multiply(forward_ad.make_dual(given, torch.ones_like(given)), weights, coefficients, SCHEDULE)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_within_a_graph_no_tangent_is_lost() -> None:
+    own, given = layer(), codes(4, 30)
+    compiled = torch.compile(lambda x: torch.func.jvp(own, (x,), (torch.ones_like(x),))[1], fullgraph=True)
+    with pytest.raises(torch._dynamo.exc.Unsupported):
+        compiled(given)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_layer_loses_no_tangent_either(whole: bool) -> None:
+    given = 1 + 0.5 * codes(4, 30)
+    given = given.floor() if whole else given
+    step = torch.randn(4, 30, generator=torch.Generator().manual_seed(3))
+    ordered, blind = (layer(replace(CHIP, ordered=ordered), codes=whole) for ordered in (True, False))
+    with pytest.raises(NotImplementedError, match="jvp"):
+        torch.func.jvp(ordered, (given,), (step,))
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
+        ordered(forward_ad.make_dual(given, step))
+    _, forward = torch.func.jvp(blind, (given,), (step,))
+    backward = torch.autograd.functional.jacobian(blind, given)
+    assert float(forward.detach().abs().max()) > 0.1
+    torch.testing.assert_close(forward, torch.einsum("voij,ij->vo", backward, step), rtol=1e-4, atol=1e-4)

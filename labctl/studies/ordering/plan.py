@@ -70,7 +70,7 @@ class Scale:
         size: of the corpus.
         float_epochs: of the float networks, over all training utterances.
         epochs: of every arm; the arm ``ordered+board`` goes on from there.
-        utterances: training utterances of an epoch, new ones each epoch as far as there are; 0 for all.
+        utterances: training utterances of an epoch, drawn anew for each epoch; 0 for all.
         board_epochs: that ``ordered+board`` goes on for.
         board_utterances: training utterances of each of those.
         searched: training utterances by which event orders are searched.
@@ -133,8 +133,9 @@ _SEEDS = 1_000_000
 
 
 def plan_of_scope(scope: str, seed: int, geometry: str | None = None) -> Plan:
-    """The plan of a scope, ``quick`` or ``full``; its geometry is fixed."""
-    return ordering_plan(QUICK if scope == "quick" else FULL, seed)
+    """The plan of a scope, ``quick`` or ``full``; ``geometry`` is ROWSxCOLUMNS of the boards."""
+    scale = QUICK if scope == "quick" else FULL
+    return ordering_plan(replace(scale, geometry=geometry) if geometry else scale, seed)
 
 
 def ordering_plan(scale: Scale, seed: int) -> Plan:
