@@ -9,8 +9,16 @@ from gui.models.spans import size, span
 from labctl.service.messages_plans import PlanCheck, SweepCost
 
 
-def cost_words(plan: ScanPlan, check: PlanCheck) -> str:
-    """Count, time and size in a line."""
+def cost_words(plan: ScanPlan, check: PlanCheck, *, busy: bool) -> str:
+    """Count, time and size in a line.
+
+    Args:
+        plan: the scan.
+        check: what the service said last.
+        busy: whether that was about another plan, and the answer about this one is still to come.
+    """
+    if busy:
+        return "looking at it …"
     if check.settings is None or check.seconds is None or check.bytes is None:
         return "not countable yet" if plan.axes else ""
     most = "at most " if plan.adaptive is not None else ""

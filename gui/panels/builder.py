@@ -172,7 +172,7 @@ class BuilderPanel(QWidget):
 
     def _show_cost(self) -> None:
         if self._scanning:
-            words = cost_words(self.scan.plan, self.scan.check)
+            words = cost_words(self.scan.plan, self.scan.check, busy=self.scan.busy)
         else:
             words = sweeps_words(self.standard.chosen_costs) if self.standard.chosen_costs else ""
             words = words or ("" if self.standard.ticked else "no sweep is ticked")

@@ -48,6 +48,8 @@ def shown(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> Builder
     qtbot.addWidget(panel)
     panel.resize(330, 440)
     panel.show()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)  # keys go to the active window
     client.tell(BenchStatus("bench", "", "runs", (BOARD_ON, PSU)), QUANTITIES)
     look(desk)
     return panel
@@ -172,14 +174,13 @@ def test_undo_and_redo_by_keys_even_in_a_field(qtbot: QtBot, desk: Desk, theme: 
     panel = scanning(qtbot, desk, theme, client)
     before = panel.scan.plan
     field = panel.scan._axes.cards[0].forms[0]._fields["stop"]
+    qtbot.waitUntil(field.isVisible)
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, "3")
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert panel.scan.plan.values["psu.voltage"][-1] == 3.0
-    field.activateWindow()
-    panel.activateWindow()
-    qtbot.waitUntil(field.hasFocus)
+    qtbot.waitUntil(lambda: field.isVisible() and field.hasFocus())
     QTest.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert panel.scan.plan == before
     assert field.value() == 5.0
@@ -188,6 +189,8 @@ def test_undo_and_redo_by_keys_even_in_a_field(qtbot: QtBot, desk: Desk, theme: 
     while panel.scan.history.undoable:
         panel.scan.undo()
     assert panel.scan.plan == plan_editing.NOTHING
+    assert panel.scan.check == PlanCheck()
+    assert not panel.scan.busy, "there is nothing to look at"
     assert panel.scan._empty.isVisible()
 
 
@@ -197,8 +200,8 @@ def test_axes_are_moved_by_keys_joined_by_menu_and_change_their_sort(
     panel = scanning(qtbot, desk, theme, client)
     panel.scan.add_axis("schedule.sends")
     assert panel.scan.plan.sweep is not None
-    panel.activateWindow()
     kind = panel.scan._axes.cards[1].forms[0]._kind
+    qtbot.waitUntil(kind.isVisible)  # what is not in sight yet hears no shortcuts
     kind.setFocus()
     qtbot.waitUntil(kind.hasFocus)
     QTest.keyClick(kind, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
@@ -275,7 +278,7 @@ def test_the_sweep_of_the_board_and_the_needs(qtbot: QtBot, desk: Desk, theme: T
     assert panel.scan.plan.sweep == BoardSweep(kind="random", seed=3, most_points=12)
     assert not options._board.isVisible()
     options.more.button.click()
-    assert options._board.isVisible()
+    qtbot.waitUntil(options._board.isVisible)
     options._board.setText("B-7")
     options._board.editingFinished.emit()
     options._age.setValue(24)

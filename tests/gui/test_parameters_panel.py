@@ -47,6 +47,8 @@ def shown(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> Paramet
     qtbot.addWidget(panel)
     panel.resize(420, 400)
     panel.show()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)  # keys go to the active window
     client.tell(status(PSU), QUANTITIES, READINGS)
     look(desk)
     return panel

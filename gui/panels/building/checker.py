@@ -47,6 +47,11 @@ class PlanChecker(QObject):
         self._wanted = plan
         self._timer.start()
 
+    def forget(self) -> None:
+        """There is nothing to look at any more."""
+        self._wanted = None
+        self._timer.stop()
+
     def _ask(self) -> None:
         if self._wanted is None or self._asked is not None:
             return

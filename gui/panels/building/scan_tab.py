@@ -159,7 +159,7 @@ class ScanTab(QWidget):
             self._fill_menu(self._add.menu())
             self._fill_menu(self._first)
             self._show()
-        else:
+        elif self.plan != plan_editing.NOTHING:
             self._checker.look_at(self.plan)
 
     def open_file(self, file: str) -> None:
@@ -276,14 +276,19 @@ class ScanTab(QWidget):
             self._actions[name].setEnabled(plan != plan_editing.NOTHING)
         for field in (*self.findChildren(QAbstractSpinBox), *self.findChildren(QLineEdit)):
             field.installEventFilter(self)
-        self._checker.look_at(plan)
+        if plan == plan_editing.NOTHING:
+            self._checker.forget()
+            self.check = PlanCheck()
+            self.preview.show_check(self.check)
+        else:
+            self._checker.look_at(plan)
         self.checked.emit()
 
     def _show_check(self, plan: ScanPlan, check: PlanCheck) -> None:
         if plan == self.plan:
             self.check = check
             self.preview.show_check(check)
-            self.checked.emit()
+        self.checked.emit()
 
     def _replace(self, plan: ScanPlan, what: str) -> None:
         self.take(plan, what)
