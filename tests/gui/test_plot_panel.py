@@ -67,10 +67,10 @@ def test_nothing_is_drawn_while_nothing_is_new(panel: PlotPanel, desk: Desk, cli
     frames: list[float] = []
     panel.pages.draw, draw = lambda: frames.append(0) or draw(), panel.pages.draw  # type: ignore[func-returns-value]
     began = time.monotonic()
-    for first in range(20, 60, 4):  # ten messages in a fifth of a second, or a little more
-        client.tell(points(first, np.zeros(4)))
+    for first in range(20, 100, 2):  # many more messages than frames
+        client.tell(points(first, np.zeros(2)))
         desk.look()
-        qtbot.wait(20)
+        qtbot.wait(4)
     qtbot.wait(100)
     assert 3 <= len(frames) <= 25 * (time.monotonic() - began) + 1
     frames.clear()
