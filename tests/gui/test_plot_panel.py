@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -61,22 +60,17 @@ def test_a_run_is_followed_as_it_comes(panel: PlotPanel, desk: Desk, client: Fak
     assert "complete" in panel._title.text()
 
 
-def test_nothing_is_drawn_while_nothing_is_new(panel: PlotPanel, desk: Desk, client: FakeClient, qtbot: QtBot) -> None:
-    client.tell(sweep_began(), points(0, np.arange(20.0)))
-    desk.look()
-    frames: list[float] = []
-    panel.pages.draw, draw = lambda: frames.append(0) or draw(), panel.pages.draw  # type: ignore[func-returns-value]
-    began = time.monotonic()
-    for first in range(20, 60, 4):  # ten messages in a fifth of a second, or a little more
-        client.tell(points(first, np.zeros(4)))
+def test_frames_keep_their_distance_and_end_with_the_news(
+    panel: PlotPanel, desk: Desk, client: FakeClient, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("gui.panels.plot.time.monotonic", lambda: 100.0)
+        told(panel, desk, client, sweep_began(), points(0, np.arange(20.0)))
+        client.tell(points(20, np.zeros(2)), points(22, np.zeros(2)))
         desk.look()
-        qtbot.wait(20)
-    qtbot.wait(100)
-    assert 3 <= len(frames) <= 25 * (time.monotonic() - began) + 1
-    frames.clear()
-    qtbot.wait(150)
-    assert not frames
-    assert not panel._timer.isActive()
+        assert (panel._timer.interval(), len(drawn(panel)[0])) == (40, 20), "the next frame is due in 40 ms"
+    qtbot.waitUntil(lambda: len(drawn(panel)[0]) == 24)
+    assert not panel._timer.isActive(), "nothing new, no timer"
 
 
 def test_the_view_stands_still_and_says_so(panel: PlotPanel, desk: Desk, client: FakeClient, qtbot: QtBot) -> None:
