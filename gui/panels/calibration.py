@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
-from PyQt6.QtCore import QSize, Qt, QUrl
+from PyQt6.QtCore import QUrl
 from PyQt6.QtGui import QDesktopServices, QShowEvent
 from PyQt6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -19,9 +14,10 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.desk import Desk
-from gui.models.calibration import choice, earlier, in_use_words
+from gui.models.calibration import earlier
 from gui.models.calibration_steps import Steps
 from gui.panels.calibration_pages.array import ArrayPage
+from gui.panels.calibration_pages.bar import CalibrationBar
 from gui.panels.calibration_pages.compare import ComparePage
 from gui.panels.calibration_pages.drift import DriftPage
 from gui.panels.calibration_pages.measuring import MeasuringPage
@@ -31,9 +27,7 @@ from gui.panels.calibration_pages.parameters import ParametersPage
 from gui.panels.calibration_pages.residuals import ResidualsPage
 from gui.panels.calibration_pages.summary import SummaryPage
 from gui.theme import Theme
-from gui.widgets.elided import ElidedLabel
 from gui.widgets.empty import EmptyState
-from gui.widgets.light import light_icon
 from gui.widgets.notice import Notice
 from labctl.calibrations.values import (
     CalibrationDifference,
@@ -74,19 +68,13 @@ class CalibrationPanel(QWidget):
         self._desk = desk
         self._theme = theme
         self._entries: tuple[CalibrationEntry, ...] = ()
-        self._in_use = CalibrationInUse()
         self._file = ""
         self._view: CalibrationView | None = None
         self._steps = Steps()
         self._stale = True
         self._asked_for: set[str] = set()
         self._notice = Notice(theme)
-        self._list = QComboBox()
-        self._apply = QPushButton("&Apply")
-        self._revert = QPushButton("Re&vert")
-        self._report = QPushButton("Repor&t")
-        self._light = QLabel()
-        self._words = ElidedLabel()
+        self._bar = CalibrationBar(theme)
         self._measuring = MeasuringPage(theme)
         self._order = OrderPage(theme)
         self._residuals = ResidualsPage(theme)
@@ -107,7 +95,7 @@ class CalibrationPanel(QWidget):
         self._build()
         self._connect()
         self._show_board(desk.bench)
-        self._show_in_use(self._in_use)
+        self._bar.show_entries(())
         self._show_view(None)
 
     def widget(self) -> QWidget:
@@ -120,7 +108,7 @@ class CalibrationPanel(QWidget):
         self._notice.recolour(theme)
         for page in self._pages.values():
             page.recolour(theme)
-        self._show_in_use(self._in_use)
+        self._bar.recolour(theme)
 
     def show_page(self, title: str) -> None:
         """Bring a page to the front, e.g. ``Parameters``."""
@@ -142,22 +130,6 @@ class CalibrationPanel(QWidget):
             self.refresh()
 
     def _build(self) -> None:
-        self._list.setAccessibleName("Calibration")
-        self._list.setToolTip("Calibrations of the runs' folder, newest first")
-        self._list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._list.setMinimumContentsLength(18)
-        self._list.setIconSize(QSize(14, 14))
-        self._apply.setToolTip(
-            "Probe the board with a few dozen vectors; then use this calibration live and to compare"
-        )
-        self._report.setToolTip("Write the page of this calibration beside its file, and open it in the browser")
-        top = QHBoxLayout()
-        top.addWidget(self._list, 1)
-        for button in (self._apply, self._revert, self._report):
-            top.addWidget(button)
-        line = QHBoxLayout()
-        line.addWidget(self._light)
-        line.addWidget(self._words, 1)
         self._tabs.setDocumentMode(True)
         self._tabs.setUsesScrollButtons(True)
         for title, page in self._pages.items():
@@ -173,16 +145,15 @@ class CalibrationPanel(QWidget):
         self._stack.addWidget(self._tabs)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
-        column.addLayout(top)
-        column.addLayout(line)
+        column.addWidget(self._bar)
         column.addWidget(self._notice)
         column.addWidget(self._stack, 1)
 
     def _connect(self) -> None:
-        self._list.activated.connect(lambda index: self._open(str(self._list.itemData(index))))
-        self._apply.clicked.connect(lambda _=False: self._apply_shown())
-        self._revert.clicked.connect(lambda _=False: self._ask_revert())
-        self._report.clicked.connect(lambda _=False: self._ask_report())
+        self._bar.chosen.connect(self._open)
+        self._bar.apply.clicked.connect(lambda _=False: self._apply_shown())
+        self._bar.revert.clicked.connect(lambda _=False: self._ask_revert())
+        self._bar.report.clicked.connect(lambda _=False: self._ask_report())
         self._tabs.currentChanged.connect(lambda _: self._fetch())
         self._measuring.wanted.connect(self._calibrate)
         self._measuring.stop_wanted.connect(self._stop)
@@ -193,7 +164,7 @@ class CalibrationPanel(QWidget):
         desk = self._desk
         desk.on(BenchStatus, self._show_board)
         desk.on(FolderChanged, lambda change: self.refresh() if change.what == "runs" else None)
-        desk.on(CalibrationInUse, self._show_in_use)
+        desk.on(CalibrationInUse, self._bar.show_in_use)
         desk.on(TaskProgress, self._hear_task)
         desk.on(RunBegan, self._hear_run)
         desk.on(RunEnded, self._hear_end)
@@ -202,7 +173,7 @@ class CalibrationPanel(QWidget):
 
     def _show_entries(self, entries: tuple[CalibrationEntry, ...]) -> None:
         self._entries = entries
-        self._show_in_use(self._in_use)
+        self._bar.show_entries(entries)
         known = [item.file for item in entries]
         if self._file not in known:
             newest = next((item.file for item in entries if not item.problem), "")
@@ -216,19 +187,6 @@ class CalibrationPanel(QWidget):
             self._asked_for -= {"compare", "history"}
             self._fetch()
 
-    def _fill_list(self) -> None:
-        now = time.time()
-        newest = next((item.file for item in self._entries if not item.problem), "")
-        self._list.clear()
-        for place, entry in enumerate(self._entries):
-            item = choice(entry, self._in_use, entry.file == newest, now)
-            self._list.addItem(item.text, item.file)
-            self._list.setItemData(place, item.tip, Qt.ItemDataRole.ToolTipRole)
-            if not item.usable:
-                self._list.setItemIcon(place, light_icon(self._theme, "fault"))
-        self._list.setEnabled(bool(self._entries))
-        self._list.setCurrentIndex(self._list.findData(self._file))
-
     def _show_sweeps(self, sweeps: tuple[SweepEntry, ...]) -> None:
         self._measuring.show_sweeps(sweeps)
 
@@ -236,21 +194,11 @@ class CalibrationPanel(QWidget):
         board = status.device(BOARD)
         self._measuring.show_board(board is not None and board.connected)
 
-    def _show_in_use(self, in_use: CalibrationInUse) -> None:
-        self._in_use = in_use
-        light, words = in_use_words(in_use, bool(self._entries))
-        self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
-        self._words.say(words)
-        self._revert.setEnabled(in_use.can_revert)
-        back = in_use.before or "the latest calibration of the folder"
-        self._revert.setToolTip(f"Go back to {back}" if in_use.can_revert else "None has been applied")
-        self._fill_list()
-
     # one of them
 
     def _open(self, file: str) -> None:
         self._file = file
-        self._list.setCurrentIndex(self._list.findData(file))
+        self._bar.mark(file)
         self._desk.ask(OpenCalibration(file), partial(self._opened, file), partial(self._not_opened, file))
 
     def _opened(self, file: str, view: CalibrationView) -> None:
@@ -284,10 +232,12 @@ class CalibrationPanel(QWidget):
             self._tabs.setTabEnabled(place, view is not None or page is self._measuring)
         if view is not None or self._steps.active or self._entries:
             self._stack.setCurrentIndex(1)
+            if view is None:
+                self._tabs.setCurrentWidget(self._measuring)
         elif self._stack.currentIndex() == 0 or self._tabs.currentWidget() is not self._measuring:
             self._stack.setCurrentIndex(0)
-        self._apply.setEnabled(view is not None)
-        self._report.setEnabled(view is not None)
+        self._bar.apply.setEnabled(view is not None)
+        self._bar.report.setEnabled(view is not None)
 
     def _fetch(self) -> None:
         """Ask for what the page in front needs, once."""
@@ -353,6 +303,7 @@ class CalibrationPanel(QWidget):
         self._measuring.show_steps(self._steps)
         self._notice.say(f"Calibration {entry.calibration_id} is ready; Apply uses it from now on.", "ok")
         self._file = entry.file
+        self._bar.mark(entry.file)
         self._desk.ask(OpenCalibration(entry.file), partial(self._new_opened, entry.file), self._notice.show_trouble)
 
     def _new_opened(self, file: str, view: CalibrationView) -> None:
@@ -370,18 +321,18 @@ class CalibrationPanel(QWidget):
 
     def _apply_shown(self) -> None:
         self._notice.clear()
-        self._apply.setEnabled(False)
+        self._bar.apply.setEnabled(False)
         self._desk.ask(ApplyCalibration(self._file), self._applied, self._not_applied)
 
     def _applied(self, found: Probed) -> None:
-        self._apply.setEnabled(self._view is not None)
+        self._bar.apply.setEnabled(self._view is not None)
         self._notice.say(
             f"{found.entry.calibration_id} is in use. The board is {found.words}.",
             "ok" if found.verdict == "fresh" else "warning",
         )
 
     def _not_applied(self, trouble: Trouble) -> None:
-        self._apply.setEnabled(self._view is not None)
+        self._bar.apply.setEnabled(self._view is not None)
         self._notice.show_trouble(trouble)
 
     def _ask_revert(self) -> None:

@@ -32,5 +32,6 @@ def probe_calibration(bench: Bench, calibration: CalibrationRecord | Path | str 
     else:
         path = find(calibration, folder=bench.runs, kind="calibration")
         record = load_record(path)
-    found = probe(record, bench.board)
+    with bench.lend(f"probe calibration {record.calibration_id}", kind="probe") as board:
+        found = probe(record, board)
     return Probed(entry_of(record, path), found.verdict, str(found))

@@ -75,7 +75,7 @@ def test_a_folder_without_calibrations_says_what_to_do(
     client.answer((), number_of(client, ListCalibrations))
     desk.look()
     assert panel._stack.currentIndex() == 0
-    assert not panel._apply.isEnabled()
+    assert not panel._bar.apply.isEnabled()
     panel.show_page("Measure")
     qtbot.mouseClick(panel._measuring._start, Qt.MouseButton.LeftButton)
     assert client.asked[-1] == Calibrate("quick", 0)
@@ -178,33 +178,33 @@ def test_apply_says_what_the_probe_found_and_revert_goes_back(
     panel: CalibrationPanel, qtbot: QtBot, desk: Desk, client: FakeClient
 ) -> None:
     filled(panel, desk, client)
-    assert not panel._revert.isEnabled()
-    qtbot.mouseClick(panel._apply, Qt.MouseButton.LeftButton)
+    assert not panel._bar.revert.isEnabled()
+    qtbot.mouseClick(panel._bar.apply, Qt.MouseButton.LeftButton)
     assert client.asked[-1] == ApplyCalibration(NEW.file)
-    assert not panel._apply.isEnabled()
+    assert not panel._bar.apply.isEnabled()
     client.tell(CalibrationInUse(NEW.calibration_id, "fresh: gain +0.1 %", "", True))
     client.answer(Probed(NEW, "fresh", "fresh: gain +0.1 %"))
     desk.look()
     assert "The board is fresh: gain +0.1 %" in panel._notice.text
-    assert "in use" in panel._list.itemText(0)
-    qtbot.mouseClick(panel._revert, Qt.MouseButton.LeftButton)
+    assert "in use" in panel._bar.list.itemText(0)
+    qtbot.mouseClick(panel._bar.revert, Qt.MouseButton.LeftButton)
     assert client.asked[-1] == RevertCalibration()
     client.tell(CalibrationInUse())
     client.answer("latest")
     desk.look()
-    assert not panel._revert.isEnabled()
+    assert not panel._bar.revert.isEnabled()
 
 
 def test_one_that_cannot_be_read_is_refused_in_the_panel(
     panel: CalibrationPanel, desk: Desk, client: FakeClient
 ) -> None:
     filled(panel, desk, client)
-    panel._list.setCurrentIndex(1)
-    panel._list.activated.emit(1)
+    panel._bar.list.setCurrentIndex(1)
+    panel._bar.list.activated.emit(1)
     client.refuse("runs/broken.h5 is cut off; calibrate again")
     desk.look()
     assert "is cut off" in panel._notice.text
-    assert not panel._apply.isEnabled()
+    assert not panel._bar.apply.isEnabled()
 
 
 def test_a_hidden_panel_asks_for_nothing(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> None:

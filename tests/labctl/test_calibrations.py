@@ -88,6 +88,9 @@ def test_the_spread_over_orders_is_that_of_the_board_without_its_noise(
     assert np.all(spread.unordered < 1e-3)
     noise = np.sqrt((record.ordered.noise**2 + 1 / 12) / plan.repeats)
     assert spread.noise == pytest.approx(noise)
+    means = sweep.outputs.mean(axis=1)
+    raw = np.mean([means[multiset == m].var(axis=0, ddof=1) for m in np.unique(multiset)], axis=0)
+    assert spread.measured**2 + noise**2 == pytest.approx(raw), "noise adds in squares"
 
 
 def test_residuals_at_the_working_schedule_are_those_of_the_record(
