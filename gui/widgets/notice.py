@@ -29,7 +29,9 @@ class Notice(QFrame):
         self._text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        # A label asks for the height that its text has in a narrow column: a message would make the window higher.
+        self._text.setMinimumHeight(self.fontMetrics().height())
         close = QToolButton()
         close.setText("×")
         close.setAutoRaise(True)
