@@ -75,6 +75,7 @@ class Day:
     def sweep_with_a_pause_and_a_pulled_cable(self, board: EmulatedBoard, tcp: str) -> None:
         """Start from the builder, pause by key, pull the cable, resume, put it back."""
         self._hands.click(button(self._window.panel("builder").widget(), "Run now"))
+        until(lambda: self._window.desk.engine.title == "sweep random", "the longest sweep runs")
         self._hands.press("F6")
         until(lambda: self.state == "paused", "the run is paused")
         board.stop()
@@ -138,6 +139,11 @@ class Day:
         lines = "\n".join(self._window.desk.lines)
         for part in ("labctl.open_bench(", "labctl.sweep(", "labctl.calibrate(", "labctl.export("):
             assert part in lines, lines
+
+
+def export_form() -> ExportDialog | None:
+    """The export form, once it is there."""
+    return next((item for item in QApplication.topLevelWidgets() if isinstance(item, ExportDialog)), None)
 
 
 def main(folder: Path, hands: str) -> int:
