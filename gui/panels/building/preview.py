@@ -52,13 +52,12 @@ class Preview(QWidget):
         problems: list[tuple[Light, str]] = [("fault", sentence) for sentence in check.problems]
         self.problems.say([*problems, *(("off", sentence) for sentence in check.notes)])
         self._draw(check.path)
+        self._show_names()  # a new label shows itself
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Where there is little room, the path has it; the names of its axes stand in the tool tip."""
         super().resizeEvent(event)
-        roomy = self.height() >= _ROOMY
-        for side in ("bottom", "left"):
-            self._plot.plotItem.getAxis(side).showLabel(roomy)
+        self._show_names()
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
@@ -108,6 +107,10 @@ class Preview(QWidget):
         if not second.name:
             plot.getAxis("left").setTicks([[]])
         plot.autoRange(padding=0.08)
+
+    def _show_names(self) -> None:
+        for side in ("bottom", "left"):
+            self._plot.plotItem.getAxis(side).showLabel(self.height() >= _ROOMY)
 
     def _label(self, across: DrawnAxis | None, up: DrawnAxis) -> None:
         for side, axis in (("bottom", across), ("left", up)):
