@@ -53,7 +53,7 @@ class LivePage(QWidget):
         self._title = QLabel()
         self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._wave = Plot(theme, "time (s)", "")
-        self._wave.setYRange(-1, 1, padding=0.02)
+        self._wave.setYRange(-1, 1, padding=0.06)
         self._wave.setXRange(0, 1, padding=0)
         self._low = self._wave.plot()
         self._high = self._wave.plot()
@@ -64,7 +64,7 @@ class LivePage(QWidget):
         self._image.setColorMap(pyqtgraph.colormap.get("viridis"))
         self._features.addItem(self._image)
         self._scores = Plot(theme, "", "score")
-        self._scores.setYRange(0, 1, padding=0.02)
+        self._scores.setYRange(0, 1, padding=0.06)
         axis = self._scores.plotItem.getAxis("bottom")
         axis.setTickFont(_SMALL)
         axis.setStyle(hideOverlappingLabels=False)
@@ -104,6 +104,10 @@ class LivePage(QWidget):
             self._scores.removeItem(bars)
         self._bars.clear()
         self._follow()
+        shown = self._session.shown
+        if shown is not None and not self._session.follows:
+            items = map(self._list.topLevelItem, range(self._list.topLevelItemCount()))
+            self._mark(next((item for item in items if item and item.data(0, _NUMBER) == shown.number), None))
         self.show_utterance()
 
     def append(self, rows: list[Row]) -> None:
@@ -164,7 +168,7 @@ class LivePage(QWidget):
         axis = self._scores.plotItem.getAxis("bottom")
         room = axis.width() / max(len(labels), 1)
         letters = int(room / QFontMetrics(_SMALL).averageCharWidth())
-        axis.setTicks([[(index, label[: max(letters - 1, 1)]) for index, label in enumerate(labels)]])
+        axis.setTicks([[(index, label[: max(letters, 1)]) for index, label in enumerate(labels)]])
 
     def _item(self, row: Row) -> QTreeWidgetItem:
         words = row.words.get(self._session.network, {})
@@ -182,14 +186,15 @@ class LivePage(QWidget):
             item.setForeground(column, QColor(self._theme.ok if right else self._theme.fault))
 
     def _follow(self) -> None:
-        if not self._session.follows:
-            return
-        last = self._list.topLevelItem(self._list.topLevelItemCount() - 1)
-        if last is not None:
+        if self._session.follows:
+            self._mark(self._list.topLevelItem(self._list.topLevelItemCount() - 1))
+
+    def _mark(self, item: QTreeWidgetItem | None) -> None:
+        if item is not None:
             self._list.blockSignals(True)
-            self._list.setCurrentItem(last)
+            self._list.setCurrentItem(item)
             self._list.blockSignals(False)
-            self._list.scrollToItem(last)
+            self._list.scrollToItem(item)
 
     def _choose(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:

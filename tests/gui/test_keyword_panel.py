@@ -112,6 +112,10 @@ def test_utterances_are_listed_and_the_newest_is_drawn(
     desk.look()
     panel._draw()
     assert "1:" in live._title.text(), "whoever looks at one is not disturbed"
+    panel.recolour(DARK)
+    current = live._list.currentItem()
+    assert current is not None
+    assert current.text(0) == "1"
     assert live._list.topLevelItemCount() == 4
 
 
