@@ -111,11 +111,20 @@ def _facts(record: CalibrationRecord, path: Path) -> tuple[tuple[str, str], ...]
         ("columns that pass", f"{int(record.passes.sum())} of {geometry.columns}"),
         ("working schedule", f"{schedule.spacing_ns} ns, {schedule.sends} sends"),
         ("temperature", "" if record.temperature_c is None else f"{record.temperature_c:.1f} °C"),
+        ("offset drift", _drift(record)),
         ("method", f"version {record.method_version}: {record.method}"),
         ("sweeps", f"{len(record.runs)}, from {record.runs[0]} to {record.runs[-1]}" if record.runs else ""),
         ("file", str(path)),
     )
     return tuple((label, value) for label, value in found if value)
+
+
+def _drift(record: CalibrationRecord) -> str:
+    """How fast offsets moved while the sweeps were measured."""
+    rates = np.abs(record.trend.offset_rate[record.passes])
+    if not np.isfinite(rates).any():
+        return ""
+    return f"{float(np.nanmedian(rates)):.3g} codes/s of board time, median column"
 
 
 def _curves(record: CalibrationRecord) -> dict[str, tuple[Floats, Floats]]:
