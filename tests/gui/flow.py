@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication, QTableView, QTreeView, QTreeWidget
+from PyQt6.QtWidgets import QApplication, QTreeWidget
 
 from drivers import emulator
 from drivers.emulator.process import EmulatedBoard
 from gui.app import Options, application, open_window
 from gui.panels.run_export import ExportDialog
+from gui.panels.runs_view import RunsView
 from gui.window import MainWindow
 from labctl.service.messages import Points, RunEnded
 from labctl.service.messages_keyword import UtteranceSpotted
@@ -67,8 +67,6 @@ class Day:
         """The board of the bench file, by its button."""
         panel = self._window.panel("instruments").widget()
         until(lambda: self._window.desk.bench.name == "flow", "the bench is open")
-        tree = panel.findChild(QTreeWidget)
-        assert tree is not None
         self._hands.click(button(panel, "Connect"))
         until(lambda: (device := self._window.desk.bench.device(BOARD)) and device.connected, "the board is connected")
 
@@ -103,10 +101,8 @@ class Day:
         """Words on the board and on its counterparts, recorded."""
         self._hands.press("Alt+5")
         panel = self._window.panel("keyword").widget()
-        tree = panel.findChild(QTreeWidget)
-        assert tree is not None
-        item = until(lambda: tree.topLevelItem(0), "the network is listed")
-        item.setCheckState(0, Qt.CheckState.Checked)
+        (tree,) = (item for item in panel.findChildren(QTreeWidget) if item.accessibleName() == "Networks")
+        until(lambda: tree.topLevelItem(0), "the network is listed")
         self._hands.click(button(panel, "Record as a comparison run"))
         self._hands.click(button(panel, "Start"))
         until(lambda: self._spotted >= 3, "words are spotted")
@@ -118,7 +114,7 @@ class Day:
         """The newest run, by the export form."""
         self._hands.press("Alt+U")
         panel = self._window.panel("runs").widget()
-        table = panel.findChild(QTableView) or panel.findChild(QTreeView)
+        table = panel.findChild(RunsView)
         assert table is not None
         model = table.model()
         assert model is not None
@@ -136,9 +132,8 @@ class Day:
 
     def script(self) -> None:
         """What was done can be said in Python."""
-        lines = "\n".join(self._window.desk.lines)
-        for part in ("labctl.open_bench(", "labctl.sweep(", "labctl.calibrate(", "labctl.export("):
-            assert part in lines, lines
+        for part in ("labctl.open_bench(", "labctl.sweep(", "labctl.calibrate(", "labctl.spot(", "export("):
+            until(lambda part=part: any(part in line for line in self._window.desk.lines), f"a line with {part}")
 
 
 def export_form() -> ExportDialog | None:

@@ -10,7 +10,7 @@ from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-PATIENCE_S = 180.0
+PATIENCE_S = 120.0
 
 
 class Hands(Protocol):
@@ -45,6 +45,7 @@ class XHands:
     def click(self, widget: QWidget, where: QPoint | None = None) -> None:
         from Xlib import X
 
+        QTest.qWait(200)  # a person looks first: what has just changed moves its neighbours
         point = widget.mapToGlobal(where or widget.rect().center())
         self._fake(X.MotionNotify, x=point.x(), y=point.y())
         QTest.qWait(20)
