@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget
+from PyQt6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar, QTabWidget
 
 from gui.desk import Desk
 from gui.places import PLACES, Panel, Place
 from gui.settings import CURRENT, LAYOUT, Settings
+from gui.sides import Sides
 from gui.theme import Theme
+
+SIDE: Final = 340
+"""Width of the panels at the sides, in pixels."""
+LOW: Final = 240
+"""Height of the panels at the bottom."""
 
 _AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -38,7 +46,9 @@ class Docks:
         window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         for place in PLACES:
             self._docks[place.name] = self._make(place)
-        self.arrange()
+        self._arrange()
+        self._default = window.saveState(LAYOUT)
+        self._sides = Sides(window, self._areas(), self._share)
 
     def __getitem__(self, name: str) -> QDockWidget:
         return self._docks[name]
@@ -57,12 +67,18 @@ class Docks:
 
     def arrange(self) -> None:
         """The default layout."""
-        window = self._window
-        for dock in self._docks.values():
-            window.removeDockWidget(dock)
-        areas: dict[str, list[QDockWidget]] = {}
-        for place in PLACES:
-            areas.setdefault(place.area, []).append(self._docks[place.name])
+        # Tab bars that are not used any more stay in sight otherwise; those that are show again.
+        for bar in self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            bar.hide()
+        self._window.restoreState(self._default, LAYOUT)
+        areas = self._areas()
+        for docks in areas.values():
+            docks[0].raise_()
+        self._share()
+        self._sides.forget()
+
+    def _arrange(self) -> None:
+        window, areas = self._window, self._areas()
         # The heads first: a dock that stands among tabs cannot be split.
         for area, docks in areas.items():
             if area == "right" and "centre" in areas:
@@ -80,7 +96,13 @@ class Docks:
             dock.show()
         for docks in areas.values():
             docks[0].raise_()
-        self._share(areas)
+        self._share()
+
+    def _areas(self) -> dict[str, list[QDockWidget]]:
+        areas: dict[str, list[QDockWidget]] = {}
+        for place in PLACES:
+            areas.setdefault(place.area, []).append(self._docks[place.name])
+        return areas
 
     def show(self, name: str) -> None:
         """Bring a panel to the front and give it the keys."""
@@ -109,6 +131,7 @@ class Docks:
         if not self._window.restoreState(state, LAYOUT) or all(dock.isHidden() for dock in self._docks.values()):
             self.arrange()
             return False
+        self._sides.keep()
         return True
 
     def save(self, settings: Settings, name: str = CURRENT) -> None:
@@ -126,20 +149,24 @@ class Docks:
             dock.setFeatures(dock.features() & ~QDockWidget.DockWidgetFeature.DockWidgetClosable)
         return dock
 
-    def _share(self, areas: dict[str, list[QDockWidget]]) -> None:
+    def _share(self) -> None:
         """How the default layout shares the window."""
+        areas = self._areas()
         width, height = self._window.width(), self._window.height()
         heads = {area: docks[0] for area, docks in areas.items()}
-        across = [(area, share) for area, share in (("left", 0.24), ("centre", 0.5), ("right", 0.26)) if area in heads]
+        side = min(SIDE, width // 4)
+        widths = {"left": side, "centre": width - 2 * side, "right": side}
+        across = [area for area in widths if area in heads]
         self._window.resizeDocks(
-            [heads[area] for area, _ in across], [int(width * share) for _, share in across], Qt.Orientation.Horizontal
+            [heads[area] for area in across], [widths[area] for area in across], Qt.Orientation.Horizontal
         )
         for name, docks in areas.items():
             stack = [docks[0], *(dock for dock in docks if _place(dock).stacked)]
             if len(stack) > 1 and name != "bottom":
                 self._window.resizeDocks(stack, [int(height * 0.8 / len(stack))] * len(stack), Qt.Orientation.Vertical)
-        if "bottom" in heads:
-            self._window.resizeDocks([heads["bottom"]], [int(height * 0.26)], Qt.Orientation.Vertical)
+        if "bottom" in heads and "centre" in heads:
+            low = min(LOW, int(height * 0.3))
+            self._window.resizeDocks([heads["centre"], heads["bottom"]], [height - low, low], Qt.Orientation.Vertical)
 
 
 def _place(dock: QDockWidget) -> Place:

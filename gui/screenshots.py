@@ -18,7 +18,9 @@ from labctl.service.request import Request
 from labctl.service.requests.bench import BOARD, Connect
 from labctl.service.requests.calibration import Calibrate
 from labctl.service.requests.engine import Steer
+from labctl.service.requests.keyword import SourceChoice, SpotWords
 from labctl.service.requests.runs import RunScan, RunSweeps
+from labctl.service.requests.training import TrainNetworks
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,11 @@ class Tour(QObject):
         yield State("paused", lambda: self._ask(Steer("pause")), lambda: desk.engine.state == "paused", panels)
         yield self._asking("measured", Steer("resume"), "plot", "runs", "script")
         yield self._asking("calibrated", Calibrate(), "calibration", "runs", "log")
+        yield self._asking("trained", TrainNetworks(("ordered",), size="tiny", epochs=6), "keyword")
+        networks = Path(desk.bench.runs).glob("*.safetensors")
+        words = SourceChoice(kind="words", text="yes no stop go left right")
+        spot = SpotWords(tuple(str(path) for path in sorted(networks)), words)
+        yield self._asking("spotted", spot, "keyword", "studies")
 
     def _asking(self, name: str, request: Request, *panels: str) -> State:
         """A state that is there when everything that was asked has been answered."""

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 EVERY_S: Final = 0.05
 """Seconds between two looks at the engine."""
 DISK_EVERY_S: Final = 2.0
+FAR_S: Final = 600.0
+"""Seconds beyond which nobody watches a deadline come."""
 CAPACITY: Final = 512
 
 
@@ -129,7 +131,7 @@ class EngineFeed:
                 elapsed_s=time.monotonic() - self._began if active else 0.0,
                 left_s=self._left_s if active else None,
                 message=self._message,
-                waiting=f"{waiting.name} ({waiting.waited_s:.0f} of {waiting.deadline_s:.0f} s)" if waiting else "",
+                waiting="" if waiting is None else waiting_in_words(waiting),
                 file=self._run.file,
                 disk_free=self._disk_free(bench),
             )
@@ -201,3 +203,10 @@ class EngineFeed:
 
 def _length(points: Points) -> int:
     return next((len(array) for array in points.values.values()), 0)
+
+
+def waiting_in_words(waiting: Waiting) -> str:
+    """What is waited for; its deadline too, where that is near enough to matter."""
+    if waiting.deadline_s > FAR_S:
+        return waiting.name
+    return f"{waiting.name} ({waiting.waited_s:.0f} of {waiting.deadline_s:.0f} s)"
