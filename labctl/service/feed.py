@@ -30,7 +30,7 @@ from labctl.service.points import every_of, joined, points_of
 
 if TYPE_CHECKING:
     from labctl.bench import Bench
-    from labctl.engine import Began, Event, Mailbox, Rows
+    from labctl.engine import Began, Event, Mailbox, Rows, Waiting
 
 EVERY_S: Final = 0.05
 """Seconds between two looks at the engine."""
