@@ -149,9 +149,7 @@ class InstrumentsPanel(QWidget):
         self._desk.ask(request, failed=self._failed)
 
     def _failed(self, trouble: Trouble) -> None:
-        # Why a device could not be connected stands in its row.
-        if not any(device.reason == trouble.sentence for device in self._desk.bench.devices):
-            self._notice.show_trouble(trouble)
+        self._notice.show_trouble(trouble)  # its row has no room for a long sentence
 
     def _show_menu(self, where: QPoint) -> None:
         device = self.chosen

@@ -96,6 +96,8 @@ class Service:
             value = request.do(self.session, task)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must reach the window, not end the service
             trouble = trouble_of(error)
+            if request.title and trouble.kind in ("input", "link", "failed"):
+                log.warning("%s: %s", request.title, trouble)
             if trouble.kind == "mistake":
                 self._after_a_mistake(request, trouble)
             task.ended("stopped" if trouble.kind == "stopped" else "failed")
