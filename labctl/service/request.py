@@ -55,6 +55,21 @@ class Request(Protocol):
         ...
 
 
+class Looking:
+    """What requests have in common that change and measure nothing: no line in the log, none in the script."""
+
+    __slots__ = ()
+
+    @property
+    def title(self) -> str:
+        """Not worth a line."""
+        return ""
+
+    def script(self) -> str:
+        """Only looks."""
+        return ""
+
+
 class Task:
     """A request under way.
 

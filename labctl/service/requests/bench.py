@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.instrument import Value
 from labctl.service.messages import BenchStatus, Readings
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.service.session import Session
@@ -121,7 +121,7 @@ class Disconnect:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Looking):
     """Read every quantity of a device."""
 
     device: str
@@ -131,15 +131,6 @@ class Read:
     def lane(self) -> Lane:
         """Readings come between two requests to the instruments."""
         return Lane.INSTRUMENTS
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> Readings:
         """Carry it out."""

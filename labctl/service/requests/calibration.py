@@ -16,7 +16,7 @@ from labctl.calibrations.values import (
     SweepEntry,
 )
 from labctl.service.messages import FolderChanged
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.service.session import Session
@@ -71,22 +71,13 @@ class Calibrate:
 
 
 @dataclass(frozen=True, slots=True)
-class ListCalibrations:
+class ListCalibrations(Looking):
     """The calibrations of the runs' folder, newest first."""
 
     @property
     def lane(self) -> Lane:
         """Reads files."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[CalibrationEntry, ...]:
         """Carry it out."""
@@ -97,22 +88,13 @@ class ListCalibrations:
 
 
 @dataclass(frozen=True, slots=True)
-class ListSweeps:
+class ListSweeps(Looking):
     """The sweeps of the runs' folder that a calibration can be fitted to, newest first."""
 
     @property
     def lane(self) -> Lane:
         """Reads files."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[SweepEntry, ...]:
         """Carry it out."""

@@ -7,29 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.service.messages_runs import ExportFormat, ExportFormats, ExportPiece
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.service.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class ListFormats:
+class ListFormats(Looking):
     """The formats there are, those of plug-ins too."""
 
     @property
     def lane(self) -> Lane:
         """Quick, once the plug-ins are loaded."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Only looks."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> ExportFormats:
         """Carry it out."""
@@ -40,7 +31,7 @@ class ListFormats:
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewExport:
+class PreviewExport(Looking):
     """What an export of a run would write; nothing is written."""
 
     file: str
@@ -51,15 +42,6 @@ class PreviewExport:
     def lane(self) -> Lane:
         """Reads a file."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Only looks."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[ExportPiece, ...]:
         """Carry it out."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from labctl.service.messages import FolderChanged
 from labctl.service.messages_keyword import Loudness, NetworkRow, SpottingBegan
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.live import Source
@@ -88,7 +88,7 @@ class SourceChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class ListNetworks:
+class ListNetworks(Looking):
     """Look for network files in the folder of the runs, and in the folders in it.
 
     Attributes:
@@ -101,15 +101,6 @@ class ListNetworks:
     def lane(self) -> Lane:
         """Reads files."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[NetworkRow, ...]:
         """Carry it out."""
@@ -130,22 +121,13 @@ class ListNetworks:
 
 
 @dataclass(frozen=True, slots=True)
-class ListMicrophones:
+class ListMicrophones(Looking):
     """Ask which microphones there are."""
 
     @property
     def lane(self) -> Lane:
         """Loads a library."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[str, ...]:
         """Carry it out."""
@@ -155,7 +137,7 @@ class ListMicrophones:
 
 
 @dataclass(frozen=True, slots=True)
-class PushToTalk:
+class PushToTalk(Looking):
     """The button of the microphone is held, or let go of."""
 
     held: bool
@@ -164,15 +146,6 @@ class PushToTalk:
     def lane(self) -> Lane:
         """While the session is going on."""
         return Lane.AT_ONCE
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Nothing that a script would do."""
-        return ""
 
     def do(self, session: Session, task: Task) -> None:
         """Carry it out."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from labctl.service.messages import Light
 from labctl.service.messages_runs import RunFacts, Stamp, Verified
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.service.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class ListRuns:
+class ListRuns(Looking):
     """Look for runs; what is new is told as :class:`labctl.service.messages_runs.RunsChanged`.
 
     Attributes:
@@ -28,15 +28,6 @@ class ListRuns:
     def lane(self) -> Lane:
         """Only new files are read."""
         return Lane.LISTS
-
-    @property
-    def title(self) -> str:
-        """The panel says it."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> int:
         """Carry it out; the answer is how many there are."""
@@ -102,7 +93,7 @@ class NoteRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadFacts:
+class ReadFacts(Looking):
     """What a run file says, without its arrays."""
 
     file: str
@@ -111,15 +102,6 @@ class ReadFacts:
     def lane(self) -> Lane:
         """Reads a little of a file."""
         return Lane.LISTS
-
-    @property
-    def title(self) -> str:
-        """Only looks."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> RunFacts:
         """Carry it out."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from data.scan import ScanPlan
 from labctl.service.messages_plans import PlanCheck, SweepCost
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 
 if TYPE_CHECKING:
     from labctl.service.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class CheckPlan:
+class CheckPlan(Looking):
     """Say what a scan plan would do, also of one that is half done; nothing is connected, asked or set."""
 
     plan: ScanPlan
@@ -25,15 +25,6 @@ class CheckPlan:
         """While somebody edits."""
         return Lane.CHECKS
 
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
-
     def do(self, session: Session, task: Task) -> PlanCheck:
         """Carry it out."""
         from labctl.service.planlook import known_bench, look_at
@@ -42,7 +33,7 @@ class CheckPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceSweeps:
+class PriceSweeps(Looking):
     """Say what the standard sweeps of the board cost; without a board, for an array of the usual size."""
 
     budget: Literal["quick", "full"] = "quick"
@@ -51,15 +42,6 @@ class PriceSweeps:
     def lane(self) -> Lane:
         """While somebody chooses."""
         return Lane.CHECKS
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> tuple[SweepCost, ...]:
         """Carry it out."""
@@ -100,7 +82,7 @@ class OpenPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class TakePlan:
+class TakePlan(Looking):
     """Take a scan plan from JSON text, e.g. that of a run."""
 
     text: str
@@ -109,15 +91,6 @@ class TakePlan:
     def lane(self) -> Lane:
         """Short."""
         return Lane.CHECKS
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> ScanPlan:
         """Carry it out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labctl.service.messages import FolderChanged
 from labctl.service.messages_studies import StudyProgress
-from labctl.service.request import Lane, Task
+from labctl.service.request import Lane, Looking, Task
 from labctl.studies.values import StudyEntry, StudyKind, StudyResults, StudyView
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ListStudies:
+class ListStudies(Looking):
     """The studies that can be asked for, and those in the runs' folder.
 
     Attributes:
@@ -34,15 +34,6 @@ class ListStudies:
         """Reads files."""
         return Lane.FILES
 
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
-
     def do(self, session: Session, task: Task) -> tuple[tuple[StudyKind, ...], tuple[StudyEntry, ...]]:
         """Carry it out."""
         from labctl.studies.looking import list_studies, study_kinds
@@ -51,7 +42,7 @@ class ListStudies:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenStudy:
+class OpenStudy(Looking):
     """How far a study is, and what was found."""
 
     folder: str
@@ -60,15 +51,6 @@ class OpenStudy:
     def lane(self) -> Lane:
         """Reads files."""
         return Lane.FILES
-
-    @property
-    def title(self) -> str:
-        """Not worth a line."""
-        return ""
-
-    def script(self) -> str:
-        """Only looks."""
-        return ""
 
     def do(self, session: Session, task: Task) -> StudyView:
         """Carry it out."""
