@@ -219,7 +219,7 @@ class RunWriter:
             How many rows are acknowledged.
 
         Raises:
-            BadInput: a stream has not got that many rows yet.
+            BadInput: a stream has not got that many rows yet, or more are saved already.
             DiskFull: there is no room; nothing new is acknowledged, and nothing is lost: call it again.
             LabctlError: the disk failed; nothing new is acknowledged.
         """

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import qtawesome
 from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QColor, QIcon, QPalette
+from PyQt6.QtGui import QIcon
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from gui.actions import Actions
 from gui.desk import Desk
 from gui.models.spans import span
 from gui.theme import Theme, figures_font
+from gui.widgets.badge import SimulatedBadge
 from gui.widgets.light import light_icon
 from labctl.service.messages import BenchStatus, EngineStatus, Light, TaskProgress
-from labctl.service.requests.engine import Steer
+from labctl.service.requests.engine import Steer, Verb
 
 RUN = "&Run"
 
@@ -63,14 +64,16 @@ class Controls(QToolBar):
         self._bar.setMaximumWidth(220)
         self._counts = QLabel()
         self._counts.setFont(figures_font())
-        self._badge = QLabel("SIMULATED")
-        self._badge.setAccessibleName("The data are not from hardware")
-        self._badge.setAutoFillBackground(True)
-        self._badge.setBackgroundRole(QPalette.ColorRole.Window)
-        self._badge.setForegroundRole(QPalette.ColorRole.WindowText)
-        self._badge.setContentsMargins(8, 2, 8, 2)
-        self._badge.setToolTip("A connected board or instrument is emulated or simulated")
+        self._badge = SimulatedBadge(theme)
         self._badge.hide()
+        self.addWidget(self._line())
+        desk.on(EngineStatus, lambda status: self._show())
+        desk.on(BenchStatus, self._show_bench)
+        desk.on(TaskProgress, self._hear_task)
+        self.recolour(theme)
+
+    def _line(self) -> QWidget:
+        """What the engine does."""
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         line = QWidget()
         row = QHBoxLayout(line)
@@ -80,11 +83,7 @@ class Controls(QToolBar):
         row.addWidget(self._bar)
         row.addWidget(self._counts)
         row.addWidget(self._badge)
-        self.addWidget(line)
-        desk.on(EngineStatus, lambda status: self._show())
-        desk.on(BenchStatus, self._show_bench)
-        desk.on(TaskProgress, self._hear_task)
-        self.recolour(theme)
+        return line
 
     def pause_or_resume(self) -> None:
         """Pause what runs, or go on when it is paused."""
@@ -95,17 +94,11 @@ class Controls(QToolBar):
         self._theme = theme
         self._stop.setIcon(qtawesome.icon("mdi6.stop", color=theme.text))
         self._abort.setIcon(qtawesome.icon("mdi6.alert-octagon", color=theme.fault))
-        palette = self._badge.palette()
-        palette.setColor(QPalette.ColorRole.Window, QColor(theme.simulated))
-        palette.setColor(QPalette.ColorRole.WindowText, QColor("#000000" if theme.name == "dark" else "#ffffff"))
-        self._badge.setPalette(palette)
-        font = self._badge.font()
-        font.setBold(True)
-        self._badge.setFont(font)
+        self._badge.recolour(theme)
         self._show()
 
-    def _steer(self, verb: str) -> None:
-        self._desk.ask(Steer(verb))  # type: ignore[arg-type]
+    def _steer(self, verb: Verb) -> None:
+        self._desk.ask(Steer(verb))
 
     def _show(self) -> None:
         status = self._desk.engine

@@ -123,6 +123,19 @@ class StudiesPanel(QWidget):
         for place in (1, 2, 3):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         self._add.setToolTip("Show a study that is in another folder")
+        self._tabs.setDocumentMode(True)
+        pages: dict[str, QWidget] = {
+            "New": self._asking,
+            "Points": self._points,
+            "Findings": self._findings,
+            "Table": self._table,
+            "Pictures": self._pictures,
+        }
+        for title, page in pages.items():
+            self._tabs.addTab(page, title)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
         new = QPushButton("&New study…")
         new.clicked.connect(lambda _=False: self.show_page("New"))
         buttons = QHBoxLayout()
@@ -134,16 +147,6 @@ class StudiesPanel(QWidget):
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self._list, 1)
         inside.addLayout(buttons)
-        self._tabs.setDocumentMode(True)
-        pages: dict[str, QWidget] = {
-            "New": self._asking,
-            "Points": self._points,
-            "Findings": self._findings,
-            "Table": self._table,
-            "Pictures": self._pictures,
-        }
-        for title, page in pages.items():
-            self._tabs.addTab(page, title)
         halves = QSplitter(Qt.Orientation.Vertical)
         halves.addWidget(above)
         halves.addWidget(self._tabs)

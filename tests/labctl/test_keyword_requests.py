@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,14 @@ import pytest
 from scipy.io import wavfile
 
 from labctl.comparison_file import accuracy_of, read_comparison
-from labctl.service.messages import Answered, EngineStatus, Failed, Message, RunEnded
+from labctl.service.messages import Answered, EngineStatus, RunEnded
 from labctl.service.messages_keyword import EpochTold, NetworkRow, SpottingBegan, TallyTold, UtteranceSpotted
-from labctl.service.request import Request
 from labctl.service.requests.bench import BOARD, Connect, UseBench
 from labctl.service.requests.engine import Steer
 from labctl.service.requests.keyword import ListNetworks, PushToTalk, SourceChoice, SpotWords
 from labctl.service.requests.training import CompareNetworks, TrainNetworks
-from labctl.service.service import Service
 from tests.labctl.keywords import PHYSICS, WORDS, network_file, record
+from tests.labctl.serving import Told
 
 BENCH = f"""
 [board.emulator]
@@ -28,39 +27,6 @@ seed = 7
 link = "tcp"
 physics = ["{PHYSICS}"]
 """
-PATIENCE_S = 60.0
-
-
-class Told:
-    """A service, and what it has told."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.service = Service(self.messages.append)
-        self._number = 0
-
-    def ask(self, request: Request) -> int:
-        self._number += 1
-        self.service.submit(self._number, request)
-        return self._number
-
-    def reply(self, request: Request | int) -> Any:
-        number = request if isinstance(request, int) else self.ask(request)
-        replies = (Answered, Failed)
-        return self.until(
-            lambda: next((m for m in list(self.messages) if isinstance(m, replies) and m.number == number), None)
-        )
-
-    def all(self, kind: type[Any]) -> list[Any]:
-        return [message for message in list(self.messages) if isinstance(message, kind)]
-
-    def until(self, found: Callable[[], Any]) -> Any:
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:
-            if value := found():
-                return value
-            time.sleep(0.01)
-        raise AssertionError("it did not happen")
 
 
 @pytest.fixture
@@ -72,8 +38,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     made = Told()
     made.service.start()
     try:
-        assert isinstance(made.reply(UseBench(str(file))), Answered)
-        assert isinstance(made.reply(Connect(BOARD)), Answered)
+        assert isinstance(made.replied(UseBench(str(file))), Answered)
+        assert isinstance(made.replied(Connect(BOARD)), Answered)
         yield made
     finally:
         made.service.close()
@@ -94,10 +60,10 @@ def test_a_session_tells_utterances_and_a_count_and_leaves_a_run(
     told: Told, recordings: SourceChoice, tmp_path: Path
 ) -> None:
     path = network_file(tmp_path / "runs")
-    listed = told.reply(ListNetworks())
+    listed = told.replied(ListNetworks())
     assert [(row.path, row.arm) for row in listed.value] == [(str(path), "ordered")]
     assert isinstance(listed.value[0], NetworkRow)
-    reply = told.reply(SpotWords((str(path),), recordings, ("ordered",), record=True))
+    reply = told.replied(SpotWords((str(path),), recordings, ("ordered",), record=True))
     assert isinstance(reply, Answered), reply
     (began,) = told.all(SpottingBegan)
     assert (began.targets, began.total, began.simulated) == (("board", "ordered"), 40, True)
@@ -123,31 +89,31 @@ def test_a_session_is_paused_resumed_and_stopped_by_the_engine(
     path = network_file(tmp_path / "runs")
     number = told.ask(SpotWords((str(path),), recordings, ("ordered",), record=True, real_time=True))
     told.until(lambda: told.all(UtteranceSpotted))
-    assert isinstance(told.reply(Steer("pause")), Answered)
+    assert isinstance(told.replied(Steer("pause")), Answered)
     told.until(lambda: told.all(EngineStatus)[-1].state == "paused")
     count = len(told.all(UtteranceSpotted))
     time.sleep(0.3)
     assert len(told.all(UtteranceSpotted)) <= count + 1
-    assert isinstance(told.reply(Steer("resume")), Answered)
+    assert isinstance(told.replied(Steer("resume")), Answered)
     told.until(lambda: len(told.all(UtteranceSpotted)) > count + 1)
-    assert isinstance(told.reply(Steer("stop")), Answered)
-    reply = told.reply(number)
+    assert isinstance(told.replied(Steer("stop")), Answered)
+    reply = told.replied(number)
     assert isinstance(reply, Answered), "what was spotted is kept, and stopping is no failure"
     assert read_comparison(Path(reply.value[0])).metadata.status == "stopped"
 
 
 def test_a_held_button_is_known_to_the_session(told: Told) -> None:
-    told.reply(PushToTalk(True))
+    told.replied(PushToTalk(True))
     assert told.service.session.talking.is_set()
-    told.reply(PushToTalk(False))
+    told.replied(PushToTalk(False))
     assert not told.service.session.talking.is_set()
 
 
 def test_what_cannot_be_started_is_said(told: Told, recordings: SourceChoice, tmp_path: Path) -> None:
-    reply = told.reply(SpotWords((str(tmp_path / "gone.safetensors"),), recordings))
+    reply = told.replied(SpotWords((str(tmp_path / "gone.safetensors"),), recordings))
     assert reply.trouble.kind == "input"
     assert "gone.safetensors" in reply.trouble.sentence
-    reply = told.reply(CompareNetworks(()))
+    reply = told.replied(CompareNetworks(()))
     assert "no network" in reply.trouble.sentence
 
 
@@ -175,5 +141,5 @@ def test_a_training_tells_every_epoch(told: Told, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("labctl.learning.usable_columns", lambda *_: None)
     monkeypatch.setattr("labctl.learning.prepare_speech", lambda *_, **__: None)
     monkeypatch.setattr("labctl.learning.train_arms", train_arms)
-    assert isinstance(told.reply(TrainNetworks(("unordered", "ideal"))), Answered)
+    assert isinstance(told.replied(TrainNetworks(("unordered", "ideal"))), Answered)
     assert told.all(EpochTold) == [EpochTold("ideal", 1, 2.0, 0.5), EpochTold("unordered", 1, 2.0, 0.5)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -32,12 +31,12 @@ from labctl.service.messages import (
     TaskProgress,
 )
 from labctl.service.process import ServiceClient
-from labctl.service.request import Lane, Request, Task
+from labctl.service.request import Lane, Task
 from labctl.service.requests.bench import BOARD, Connect, Disconnect, Read, SetQuantity, UseBench
 from labctl.service.requests.engine import Steer
 from labctl.service.requests.runs import OpenRun, RunScan, RunSweeps
-from labctl.service.service import Service
 from labctl.service.session import Session
+from tests.labctl.serving import PATIENCE_S, Told
 
 BENCH = """
 name = "small"
@@ -55,56 +54,6 @@ high = 5
 low = 0
 high = 1
 """
-M = TypeVar("M", bound=Message)
-PATIENCE_S = 60.0
-
-
-class Told:
-    """A service, and what it has told."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.service = Service(self.messages.append)
-        self._number = 0
-
-    def ask(self, request: Request) -> int:
-        """Ask without waiting."""
-        self._number += 1
-        self.service.submit(self._number, request)
-        return self._number
-
-    def answer(self, request: Request) -> object:
-        """Ask and wait for the answer."""
-        number = self.ask(request)
-        reply = self.until(lambda: self.reply(number))
-        assert isinstance(reply, Answered), reply
-        return reply.value
-
-    def refusal(self, request: Request) -> Failed:
-        """Ask and wait for the refusal."""
-        number = self.ask(request)
-        reply = self.until(lambda: self.reply(number))
-        assert isinstance(reply, Failed), reply
-        return reply
-
-    def reply(self, number: int) -> Answered | Failed | None:
-        """What was replied to a request."""
-        replies = (m for m in list(self.messages) if isinstance(m, Answered | Failed) and m.number == number)
-        return next(replies, None)
-
-    def all(self, kind: type[M]) -> list[M]:
-        """All messages of a kind."""
-        return [message for message in list(self.messages) if isinstance(message, kind)]
-
-    def until(self, found: Callable[[], object]) -> object:
-        """Wait for something to be so."""
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:
-            value = found()
-            if value:
-                return value
-            time.sleep(0.01)
-        raise AssertionError("it did not happen")
 
 
 @pytest.fixture
