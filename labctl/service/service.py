@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from data.errors import BadInput, Cancelled, LabctlError, Problems
@@ -17,6 +20,8 @@ from labctl.service.session import Session
 
 log = logging.getLogger(__name__)
 
+NICE: Final = 10
+"""Priority of arithmetic, as of ``nice``."""
 CLOSE_S: Final = 20.0
 """Seconds that requests get to end when the service closes."""
 
@@ -83,6 +88,8 @@ class Service:
             self.session.release()
 
     def _work(self, lane: Lane) -> None:
+        if lane in (Lane.COMPUTE, Lane.STUDIES):
+            give_way()
         while (item := self._lanes[lane].get()) is not None:
             request, task = item
             self._carry_out(request, task)
@@ -115,6 +122,16 @@ class Service:
             self.session.make_safe()
         except Exception as error:  # noqa: BLE001 - as above
             log.error("the safe state could not be confirmed: %s; check the hardware by hand", error)
+
+
+def give_way() -> None:
+    """Let the window and the board go before the arithmetic of this thread, and of those that it starts.
+
+    On Linux a thread has a priority of its own; elsewhere nothing is changed.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def trouble_of(error: BaseException) -> Trouble:
