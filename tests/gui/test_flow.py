@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.gui.hands import PATIENCE_S
 
 LONGEST_S = 280.0
+QT_ON_X = ("xcb-cursor", "xcb-icccm", "xcb-keysyms", "xcb-shape", "xkbcommon-x11")
 
 
 @contextmanager
@@ -54,6 +56,7 @@ def test_a_day_at_the_bench(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
 @pytest.mark.skipif(importlib.util.find_spec("Xlib") is None, reason="python-xlib is not installed")
+@pytest.mark.skipif(not all(map(find_library, QT_ON_X)), reason=f"Qt needs the libraries {', '.join(QT_ON_X)} for X")
 @pytest.mark.timeout(LONGEST_S + PATIENCE_S)
 def test_a_day_at_the_bench_with_mouse_and_keys_of_the_x_server(tmp_path: Path) -> None:
     with x_server() as display:
