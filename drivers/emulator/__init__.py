@@ -5,10 +5,15 @@ Importing this compiles and starts nothing; the physics is loaded where it is us
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Final
 
 from drivers.emulator.options import Options
 from drivers.emulator.process import EmulatedBoard, start
+
+NICE: Final = 5
+"""Priority, as of ``nice``, of a board that another program has started: a real one takes none of its time."""
 
 __all__ = ["EmulatedBoard", "Options", "serve", "start"]
 
@@ -26,4 +31,6 @@ def serve(options: Options, announce: Callable[[str], None]) -> None:
     """
     from drivers.emulator import server
 
+    if options.until_stdin_closes and hasattr(os, "nice"):
+        os.nice(NICE)
     server.serve(options, announce)
