@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -24,6 +27,13 @@ def gui(
 
     Pictures are taken on the demonstration bench, with --demo or without.
     """
+    if has_no_screen():
+        if screenshots is None:
+            raise LabctlError(
+                "there is no screen here (neither DISPLAY nor WAYLAND_DISPLAY is set); open the window on a desktop, "
+                "over `ssh -X`, or take pictures of it with --screenshots DIR"
+            )
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     try:
         from gui.app import Options, run
     except ImportError as error:
@@ -38,3 +48,9 @@ def gui(
         demo_runs = runs or place / "runs"
         options = Options(demo=True, runs=demo_runs, settings=place / "desktop.ini", screenshots=screenshots)
         raise typer.Exit(run(options))
+
+
+def has_no_screen(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether Qt would look for a screen in vain, and end the process."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return platform == "linux" and not any(environment.get(name) for name in named)
