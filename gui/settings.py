@@ -56,10 +56,6 @@ class Settings:
         self._store.setValue(f"layouts{LAYOUT}/{name}/geometry", geometry)
         self._store.setValue(f"layouts{LAYOUT}/{name}/state", state)
 
-    def forget_layout(self, name: str) -> None:
-        """Forget a layout."""
-        self._store.remove(f"layouts{LAYOUT}/{name}")
-
     def write(self) -> None:
         """Write the file now."""
         self._store.sync()

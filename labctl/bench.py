@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 LONGEST = 40
 """Characters of a wrong setting that a message repeats."""
 
+BENCH_FILE = Path("bench.toml")
+"""The bench file of the current folder."""
+
 EMULATED = "emulated"
 """The address that stands for a board emulated in a process of its own, started and stopped with the bench."""
 
@@ -99,6 +102,13 @@ class BenchConfig(Section):
             raise Problems(f"the bench file {path}", [_sentence(item) for item in error.errors()]) from error
         instruments = {name: item.relative_to(path.parent) for name, item in config.instruments.items()}
         return config.model_copy(update={"runs": path.parent / config.runs, "instruments": instruments})
+
+    def at(self, address: str) -> BenchConfig:
+        """The same bench with its board elsewhere, where the file's serial number says nothing."""
+        if address == self.board.address:
+            return self
+        board = self.board.model_copy(update={"address": address, "serial_number": None})
+        return self.model_copy(update={"board": board})
 
 
 def _sentence(item: object) -> str:
@@ -196,8 +206,7 @@ def read_config(path: Path | str | None = None) -> BenchConfig:
     """The bench file at ``path``; without one, ``bench.toml`` in the current folder; without that, the default."""
     if path is not None:
         return BenchConfig.read(Path(path))
-    here = Path("bench.toml")
-    return BenchConfig.read(here) if here.exists() else BenchConfig()
+    return BenchConfig.read(BENCH_FILE) if BENCH_FILE.exists() else BenchConfig()
 
 
 def open_bench(config: BenchConfig | Path | str | None = None, instruments: Instruments | None = None) -> Bench:

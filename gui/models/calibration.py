@@ -16,7 +16,6 @@ from labctl.calibrations.values import (
     CalibrationEntry,
     CalibrationView,
     ColumnParameter,
-    Floats,
     ParameterDifference,
 )
 from labctl.service.messages import Light
@@ -228,13 +227,6 @@ def earlier(entries: Sequence[CalibrationEntry], file: str) -> list[CalibrationE
     board = entries[at].board
     others = [item for item in (*entries[at + 1 :], *reversed(entries[:at])) if not item.problem]
     return [item for item in others if item.board == board]
-
-
-def finite_limits(*series: Floats) -> tuple[float, float]:
-    """Smallest and largest finite value of all; 0 and 1 where there is none."""
-    known = np.concatenate([np.ravel(values) for values in series]) if series else np.zeros(0)
-    known = known[np.isfinite(known)]
-    return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
 
 
 def _columns(what: str, columns: tuple[int, ...]) -> str:

@@ -196,7 +196,10 @@ class EngineFeed:
         looked, free = self._disk
         now = time.monotonic()
         if now - looked > DISK_EVERY_S or not free:
-            free = shutil.disk_usage(bench.runs).free
+            try:
+                free = shutil.disk_usage(bench.runs).free
+            except OSError:  # the folder is gone, or its disk: whoever writes there says so
+                free = 0
             self._disk = (now, free)
         return free
 

@@ -77,7 +77,6 @@ class TaskProgress(Message):
         state: where it is.
         fraction: from 0 to 1.
         message: what is being done.
-        stoppable: whether stopping it keeps what is finished.
     """
 
     number: int
@@ -85,7 +84,6 @@ class TaskProgress(Message):
     state: TaskState
     fraction: float = 0.0
     message: str = ""
-    stoppable: bool = False
 
     def replaces(self) -> Hashable | None:
         """Only the newest counts."""

@@ -10,14 +10,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection
-from typing import Final
+from multiprocessing.reduction import ForkingPickler
+from pickle import PicklingError
+from typing import TYPE_CHECKING, Final
 
 from labctl.service.letterbox import Letterbox
-from labctl.service.messages import Message, ServiceGone
+from labctl.service.messages import Answered, Failed, Message, ServiceGone, Trouble
 from labctl.service.request import Request
+
+if TYPE_CHECKING:
+    from labctl.service.service import Service
 
 log = logging.getLogger(__name__)
 
+GONE: Final = "the bench service has ended and made the hardware safe if it could; look at it, and start labctl again"
 CLOSE_S: Final = 30.0
 """Seconds that the service gets to make the hardware safe and end."""
 
@@ -82,7 +88,10 @@ class ServiceClient:
     def ask(self, request: Request) -> int:
         """Send a request; its answer comes under the number that is returned."""
         number = next(self._numbers)
-        self._send(Ask(number, request))
+        if self.running:
+            self._send(Ask(number, request))
+        else:
+            self._inbox.put(Failed(number, Trouble("failed", GONE)))
         return number
 
     def cancel(self, number: int) -> None:
@@ -124,9 +133,10 @@ class ServiceClient:
             except (EOFError, OSError):
                 break
             for message in messages:
-                self._inbox.put(message)
+                if not isinstance(message, ServiceGone):  # which it is when the link ends, and not before
+                    self._inbox.put(message)
         self._gone = True
-        self._inbox.put(ServiceGone("the bench service has ended; the hardware is in its safe state if it could be"))
+        self._inbox.put(ServiceGone(GONE))
 
 
 def serve(connection: Connection) -> None:
@@ -139,7 +149,9 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGTERM, _leave)
     box = Letterbox()
     done = threading.Event()
-    sender = threading.Thread(target=_send_messages, args=(connection, box, done), name="labctl-service-sender")
+    sender = threading.Thread(
+        target=_send_messages, args=(connection, box, done), name="labctl-service-sender", daemon=True
+    )
     sender.start()
     service = Service(box.put)
     service.start()
@@ -160,10 +172,7 @@ def _leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _listen(connection: Connection, service: object) -> None:
-    from labctl.service.service import Service
-
-    assert isinstance(service, Service)
+def _listen(connection: Connection, service: Service) -> None:
     while True:
         try:
             item = connection.recv()
@@ -183,5 +192,19 @@ def _send_messages(connection: Connection, box: Letterbox, done: threading.Event
         messages = box.take(None)
         try:
             connection.send(messages)
-        except (BrokenPipeError, ConnectionError, OSError):
+        except OSError:
             return
+        except (PicklingError, TypeError, AttributeError):
+            connection.send(tuple(message for message in map(_that_travels, messages) if message is not None))
+
+
+def _that_travels(message: Message) -> Message | None:
+    """A message as it is, or what stands for one that cannot be sent: an answer must not leave its asker waiting."""
+    try:
+        ForkingPickler.dumps(message)
+    except (PicklingError, TypeError, AttributeError) as error:
+        log.error("a message cannot be sent: %s: %s", type(message).__name__, error)
+        if not isinstance(message, Answered):
+            return None
+        return Failed(message.number, Trouble("mistake", f"the answer cannot be sent: {error}"))
+    return message

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from data.errors import BadInput, LabctlError
 from data.instrument import Instrument
 from data.values import Identity
-from labctl.bench import EMULATED, Bench, BenchConfig, open_bench, read_config
+from labctl.bench import EMULATED, Bench, BenchConfig, open_bench
 from labctl.engine.states import ACTIVE, NotNow
 from labctl.instruments import Instruments
 from labctl.queue import Estimates
@@ -85,26 +85,21 @@ class Session:
         """The bench, None while no board is connected."""
         return self._bench
 
-    def use(self, file: Path | None, config: BenchConfig | None = None) -> None:
-        """Take another bench file; what was connected is made safe and let go of.
+    def use(self, config: BenchConfig, file: Path | None) -> None:
+        """Take another bench; what was connected is made safe and let go of.
 
         Args:
-            file: the bench file; None for ``bench.toml`` in the current folder, or else the default bench.
-            config: its content, where it has been read already.
-
-        Raises:
-            BadInput: the bench file is wrong; the bench stays as it is.
+            config: the bench.
+            file: where it was read, None where there is no file.
         """
-        chosen = read_config(file) if config is None else config
-        here = Path("bench.toml")
         self.release()
         with self._lock:
-            self.config = chosen
-            self.file = file if file is not None or config is not None else (here if here.exists() else None)
-            self.instruments = Instruments(chosen.instruments)
+            self.config = config
+            self.file = file
+            self.instruments = Instruments(config.instruments)
             self._connected.clear()
             self._reasons.clear()
-        self.watch.follow(chosen.runs)
+        self.watch.follow(config.runs)
         self.tell_bench()
         self.tell(FolderChanged("runs"))
         self.tell(FolderChanged("queue"))
@@ -120,11 +115,7 @@ class Session:
             LinkError: the link failed.
         """
         self.disconnect(BOARD)
-        board = self.config.board
-        if address is not None and address != board.address:
-            # The serial number of the file speaks of the board at the file's address.
-            board = board.model_copy(update={"address": address, "serial_number": None})
-        config = self.config.model_copy(update={"board": board})
+        config = self.config if address is None else self.config.at(address)
         with self._attempt(BOARD, "connecting"):
             bench = open_bench(config, instruments=self.instruments)
             with self._lock:

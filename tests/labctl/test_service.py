@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import pytest
 
 from data.errors import BadInput
 from data.sweepfile import read_sweep
+from labctl.bench import BenchConfig
 from labctl.service.letterbox import Letterbox
 from labctl.service.messages import (
     Answered,
@@ -30,7 +33,7 @@ from labctl.service.messages import (
     ServiceGone,
     TaskProgress,
 )
-from labctl.service.process import ServiceClient
+from labctl.service.process import ServiceClient, _send_messages
 from labctl.service.request import Lane, Task
 from labctl.service.requests.bench import BOARD, Connect, Disconnect, Read, SetQuantity, UseBench
 from labctl.service.requests.engine import Steer
@@ -206,6 +209,53 @@ def test_a_wrong_bench_file_leaves_the_bench_as_it_is(told: Told, tmp_path: Path
     assert told.service.session.config.name == "small"
 
 
+def test_the_bench_file_of_the_folder_is_named(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told.answer(UseBench())
+    assert (told.service.session.status().name, told.service.session.status().file) == ("small", "bench.toml")
+    told.answer(UseBench(demo=True))
+    assert told.service.session.status().file == ""
+
+
+def test_a_board_at_another_address_is_connected_by_a_script_too(tmp_path: Path, bench_file: Path) -> None:
+    lines = [UseBench(str(bench_file)).script(), Connect(BOARD, "socket://127.0.0.1:9").script()]
+    done: dict[str, object] = {"labctl": Recorder()}
+    exec("\n".join(lines), done)
+    opened = done["bench"]
+    assert isinstance(opened, Recorder)
+    assert opened.config.board.address == "socket://127.0.0.1:9"
+
+
+class Recorder:
+    """Stands for ``labctl`` and for a bench: opens nothing."""
+
+    def __init__(self, config: BenchConfig | None = None) -> None:
+        self.config = config or BenchConfig()
+
+    def open_bench(self, config: BenchConfig | str) -> Recorder:
+        return Recorder(BenchConfig.read(Path(config)) if isinstance(config, str) else config)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_an_answer_that_cannot_travel_leaves_nobody_waiting() -> None:
+    here, there = multiprocessing.Pipe()
+    box, done = Letterbox(), threading.Event()
+    box.put(Answered(4, lambda: None))
+    box.put(Answered(5, "fine"))
+    sender = threading.Thread(target=_send_messages, args=(there, box, done))
+    sender.start()
+    failed, answered = here.recv()
+    done.set()
+    box.put(ServiceGone("closed"))
+    sender.join()
+    here.close()
+    there.close()
+    assert (failed.number, failed.trouble.kind) == (4, "mistake")
+    assert answered == Answered(5, "fine")
+
+
 def test_a_scan_that_cannot_start_says_all_reasons(told: Told) -> None:
     told.answer(Connect(BOARD))
     plan = """{"axes": [{"set": "psu.nothing", "kind": "list", "values_": [1]}], "read": ["dmm.voltage"]}"""
@@ -254,6 +304,10 @@ def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_cl
             while not any(isinstance(message, ServiceGone) for message in messages):
                 messages += client.take(0.5)
                 assert time.monotonic() < ends, messages
+            asked = client.ask(Connect(BOARD))
+            (refused,) = client.take(0.5)
+            assert isinstance(refused, Failed)
+            assert refused.number == asked
             log = [message.text for message in messages if isinstance(message, LogLine)]
             assert not any("check the hardware" in line for line in log)
     finally:

@@ -97,7 +97,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
     board = {"emulator": {"seed": 7, "link": "tcp", "physics": ["geometry=16x8"]}}
     made = Client()
     made.service.start()
-    made.service.session.use(None, BenchConfig.model_validate({"runs": tmp_path / "runs", "board": board}))
+    made.service.session.use(BenchConfig.model_validate({"runs": tmp_path / "runs", "board": board}), None)
     yield made
     made.service.close()
 

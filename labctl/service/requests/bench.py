@@ -43,17 +43,24 @@ class UseBench:
     def script(self) -> str:
         """The same in Python."""
         if self.demo:
-            return "bench = labctl.open_bench(labctl.BenchConfig())"
-        return f"bench = labctl.open_bench({self.file!r})" if self.file else "bench = labctl.open_bench()"
+            runs = "" if self.runs is None else f"runs={self.runs!r}"
+            return f"bench = labctl.open_bench(labctl.BenchConfig({runs}))"
+        opened = f"bench = labctl.open_bench({self.file!r})" if self.file else "bench = labctl.open_bench()"
+        if self.runs is None:
+            return opened
+        return f"import pathlib\n{opened}\nbench.runs = pathlib.Path({self.runs!r})"
 
     def do(self, session: Session, task: Task) -> BenchStatus:
         """Carry it out."""
-        from labctl.bench import BenchConfig, read_config
+        from labctl.bench import BENCH_FILE, BenchConfig, read_config
 
-        config = BenchConfig() if self.demo else read_config(self.file)
+        file = None if self.file is None else Path(self.file)
+        if file is None and not self.demo and BENCH_FILE.exists():
+            file = BENCH_FILE
+        config = BenchConfig() if self.demo else read_config(file)
         if self.runs is not None:
             config = config.model_copy(update={"runs": Path(self.runs)})
-        session.use(None if self.file is None else Path(self.file), config)
+        session.use(config, file)
         return session.status()
 
 
@@ -85,7 +92,7 @@ class Connect:
             return f"bench.instruments[{self.device!r}]  # connects"
         if self.address is None:
             return ""
-        return f"# board at {self.address!r}: [board] address = {self.address!r} in bench.toml"
+        return f"bench.close()\nbench = labctl.open_bench(bench.config.at({self.address!r}))"
 
     def do(self, session: Session, task: Task) -> None:
         """Carry it out."""
@@ -185,7 +192,7 @@ class Discover:
 
     def script(self) -> str:
         """The same in Python."""
-        return f"drivers.discover({self.addresses!r})"
+        return f"import drivers\ndrivers.discover({self.addresses!r})"
 
     def do(self, session: Session, task: Task) -> tuple[Any, ...]:
         """Carry it out; the answer is a tuple of :class:`drivers.discovery.Candidate`."""
