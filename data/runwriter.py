@@ -1,9 +1,9 @@
 """Write a run file as the run goes on.
 
 Three promises. What :meth:`RunWriter.add`, :meth:`RunWriter.stream` and :meth:`RunWriter.checkpoint` have returned from
-is with the operating system: a process that is killed, at whatever moment, cannot lose it. At the end, and at the first
-checkpoint that comes more than :data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut
-loses what came later, and can damage the file only in the moments in which it grows or ends.
+is with the operating system: a process that is killed cannot lose it. At the end, and at the first checkpoint later than
+:data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut loses only what came later, and can
+damage the file only in the moments in which it grows or ends.
 When the disk is full a call raises :class:`~data.errors.DiskFull` and everything is as it was: the same call may be
 made again once there is room, and no row that was handed over before is lost.
 """
@@ -227,7 +227,7 @@ class RunWriter:
         complete = min((stream.filled for stream in self._streams.values()), default=0)
         rows = max(complete, self._rows_done) if rows_done is None else rows_done
         if rows < self._rows_done:
-            raise BadInput(f"a checkpoint at row {rows} was asked for and {self._rows_done} rows are saved already")
+            raise BadInput(f"a checkpoint at row {rows} was asked for; {self._rows_done} rows are saved already")
         if not 0 <= rows <= max((stream.filled for stream in self._streams.values()), default=0):
             raise BadInput(f"a checkpoint at row {rows} was asked for and only {complete} rows have been written")
         self._thread.check()
