@@ -1,11 +1,11 @@
 """Write a run file as the run goes on.
 
-Three promises. What :meth:`RunWriter.add`, :meth:`RunWriter.stream` and :meth:`RunWriter.checkpoint` have returned from
-is with the operating system: a process that is killed cannot lose it. At the end, and at the first checkpoint later than
-:data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut loses only what came later, and can
-damage the file only in the moments in which it grows or ends.
+Three promises. What :meth:`RunWriter.add`, :meth:`RunWriter.stream` and :meth:`RunWriter.checkpoint` have returned
+from is with the operating system: a process that is killed cannot lose it. At the end, and at the first checkpoint more
+than :data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut loses only what came later,
+and can damage the file only in the moments in which it grows or ends.
 When the disk is full a call raises :class:`~data.errors.DiskFull` and everything is as it was: the same call may be
-made again once there is room, and no row that was handed over before is lost.
+made again once there is room, and no row that was handed over is lost.
 """
 
 from __future__ import annotations
