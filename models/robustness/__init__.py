@@ -1,0 +1,29 @@
+"""What accuracies and activations say about a network's robustness against noise; numbers in, numbers out."""
+
+from __future__ import annotations
+
+from models.robustness.binarisation import Binarisation, binarisation, two_levels
+from models.robustness.execution import executed_strengths, tailored_repeats, uniform_repeats
+from models.robustness.growth import signal_to_noise, weight_growth
+from models.robustness.midpoint import Curve, Midpoint, fit_midpoint, midpoint_ratio
+from models.robustness.spread import Estimate, over_seeds
+from models.robustness.survival import Survival, survival
+
+__all__ = [
+    "Binarisation",
+    "Curve",
+    "Estimate",
+    "Midpoint",
+    "Survival",
+    "binarisation",
+    "executed_strengths",
+    "fit_midpoint",
+    "midpoint_ratio",
+    "over_seeds",
+    "signal_to_noise",
+    "survival",
+    "tailored_repeats",
+    "two_levels",
+    "uniform_repeats",
+    "weight_growth",
+]

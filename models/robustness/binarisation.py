@@ -1,0 +1,90 @@
+"""Whether a network has come to say yes or no with its activations, as it can under strong multiplicative noise.
+
+"Walking Noise" (Borras et al., arXiv 2212.10430) names self-binarisation and gives no measure. Two are taken here, of
+activations that are not zero by themselves:
+
+* the share of variance that the best two levels explain (N. Otsu, IEEE Trans. Syst. Man Cybern. 9, 62-66, 1979):
+  1 for two values, 2/pi = 0.64 for a normal distribution, 0.75 for a uniform one;
+* the separation D of the two groups (K. M. Ashman, C. M. Bird, S. E. Zepf, Astron. J. 108, 2348, 1994):
+  sqrt(2) |m1 - m2| / sqrt(v1 + v2); above 2 the two are clearly apart.
+
+Whether decisions need more than the two levels is answered by :func:`two_levels` in place of the activations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import BadInput
+
+Values = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Binarisation:
+    """How close activations are to two levels.
+
+    Attributes:
+        explained: share of the variance between the two groups, 0 to 1.
+        separation: Ashman's D; ``inf`` for two values exactly.
+        low: mean of the lower group.
+        high: mean of the upper group.
+        upper_share: share of the activations in the upper group.
+    """
+
+    explained: float
+    separation: float
+    low: float
+    high: float
+    upper_share: float
+
+
+def binarisation(activations: Values) -> Binarisation:
+    """The two groups of activations with the least variance within.
+
+    Args:
+        activations: any shape; all units together, so scale them per unit first where units differ.
+
+    Raises:
+        BadInput: fewer than two different values.
+    """
+    ordered = np.sort(np.ravel(activations).astype(np.float64))
+    if len(ordered) < 2 or ordered[0] == ordered[-1] or not np.all(np.isfinite(ordered)):
+        raise BadInput("activations that are all the same, or not finite, have no two levels")
+    count = len(ordered)
+    # Around the middle, so that squares do not swallow the differences of values far from zero.
+    centred = ordered - ordered.mean()
+    lower = np.arange(1, count)
+    sums = np.cumsum(centred)[:-1]
+    between = sums**2 * (1 / lower + 1 / (count - lower))
+    cut = int(np.argmax(between)) + 1
+    low, high = centred[:cut], centred[cut:]
+    within = float(low.var() + high.var())
+    gap = float(high.mean() - low.mean())
+    return Binarisation(
+        explained=min(float(between[cut - 1] / np.sum(centred**2)), 1.0),
+        separation=sqrt(2) * gap / sqrt(within) if within > 0 else inf,
+        low=float(low.mean() + ordered.mean()),
+        high=float(high.mean() + ordered.mean()),
+        upper_share=(count - cut) / count,
+    )
+
+
+def two_levels(activations: Values) -> Values:
+    """Each unit's activations with their sign and one size: the mean of that unit's sizes, zeros left out.
+
+    What is left is whether a unit is on or off (behind a rectifier), or its sign.
+
+    Args:
+        activations: shape (samples, ...); units are the remaining axes.
+
+    Returns:
+        the same shape and type.
+    """
+    size = np.abs(activations)
+    on = np.maximum(np.count_nonzero(size, axis=0), 1)
+    return np.asarray(np.sign(activations) * (size.sum(axis=0, dtype=np.float64) / on), activations.dtype)

@@ -1,0 +1,281 @@
+"""The midpoint noise level: the strength at which accuracy is halfway between that without noise and chance.
+
+The name is that of "Walking Noise" (Borras et al., arXiv 2212.10430), which gives no formula. Here the accuracy of a
+network trained with seed j is
+
+    a(s) = chance + (clean_j - chance) / (1 + exp(k (log10 s - log10 mu_j))),
+
+with ``clean_j`` measured without noise, a midpoint ``mu_j`` for every seed and one steepness ``k``; the sum of squared
+differences of accuracies is smallest. Squares and not the binomial likelihood, which would weigh the plateau near the
+clean accuracy so heavily that a small slope there moves the midpoint. The midpoint is the geometric mean over seeds,
+its interval Student's t of their scatter, which holds 90 % with and without scatter between seeds; counting errors
+(delta method) as a floor under it would hold 99 % where nothing else scatters. They are the interval of a single seed.
+A curve that falls from top to bottom between two strengths says no more than that its midpoint is between them, and the
+interval reaches from one to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import expit
+
+from data.errors import BadInput
+from models.robustness.spread import LEVEL, Estimate, over_seeds
+
+Floats = NDArray[np.float64]
+Status = Literal["identified", "above", "below", "partly", "no signal"]
+"""``above``: accuracy never falls to half on the grid. ``below``: it has fallen at the weakest strength. ``partly``:
+some seeds have a midpoint on the grid, others not. ``no signal``: clean accuracy is not above chance."""
+
+LEAST_SIGNAL = 3.0
+"""Standard errors by which the clean accuracy must be above chance."""
+_TOP_AND_BOTTOM = (0.1, 0.9)
+"""Shares of the height of a curve; an accuracy between them says where it falls."""
+_STEEPNESS = (0.5, 60.0)
+"""Of the logistic, per decade; steeper is a step between two strengths of any grid."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy against strength of a few trainings, as counts.
+
+    Attributes:
+        strengths: positive and ascending, shape (strengths,).
+        correct: right decisions, shape (seeds, strengths).
+        trials: decisions at each strength.
+        clean_correct: right decisions without noise, shape (seeds,).
+        clean_trials: decisions without noise.
+        chance: accuracy of guessing.
+    """
+
+    strengths: Floats
+    correct: Floats
+    trials: int
+    clean_correct: Floats
+    clean_trials: int
+    chance: float
+
+    @property
+    def accuracy(self) -> Floats:
+        """Shape (seeds, strengths)."""
+        return self.correct / self.trials
+
+    @property
+    def clean(self) -> Floats:
+        """Accuracy without noise, shape (seeds,)."""
+        return self.clean_correct / self.clean_trials
+
+    def check(self) -> None:
+        """Raise :class:`BadInput` naming the first thing that makes no curve."""
+        if self.strengths.ndim != 1 or len(self.strengths) < 2:
+            raise BadInput(f"a midpoint needs at least two strengths, not {self.strengths.size}")
+        if not np.all(self.strengths > 0) or not np.all(np.diff(self.strengths) > 0):
+            raise BadInput("the strengths of a curve must be positive and ascending")
+        if self.correct.shape != (len(self.clean_correct), len(self.strengths)) or not len(self.clean_correct):
+            raise BadInput(
+                f"the counts of a curve have shape {self.correct.shape}; there are {len(self.clean_correct)} seeds "
+                f"and {len(self.strengths)} strengths"
+            )
+        if self.trials < 1 or self.clean_trials < 1 or not 0 <= self.chance < 1:
+            raise BadInput("a curve needs at least one decision at each strength, and a chance from 0 to below 1")
+        if not (_within(self.correct, self.trials) and _within(self.clean_correct, self.clean_trials)):
+            raise BadInput("a curve has more right decisions than decisions, or fewer than none")
+
+
+@dataclass(frozen=True)
+class Midpoint:
+    """A midpoint noise level.
+
+    Attributes:
+        status: whether the strengths that were tried determine it; see :data:`Status`.
+        estimate: the level with its interval, in units of strength; where it is not identified the value is NaN and
+            the interval is what the strengths leave open.
+        by_seed: of every training; ``inf`` above the grid, 0 below it.
+        steepness: of the logistic, per decade; NaN where nothing was fitted.
+        misfit: root mean square difference of accuracies and logistic; NaN where nothing was fitted.
+    """
+
+    status: Status
+    estimate: Estimate
+    by_seed: tuple[float, ...]
+    steepness: float = nan
+    misfit: float = nan
+
+    def __str__(self) -> str:
+        value, low, high = (f"{x:.3g}" for x in (self.estimate.value, self.estimate.low, self.estimate.high))
+        match self.status:
+            case "identified":
+                return f"{value} [{low}, {high}]"
+            case "above":
+                return f"> {low}"
+            case "below":
+                return f"< {high}"
+            case "partly":
+                return f"{low} to {high}, not identified"
+            case "no signal":
+                return "no signal"
+
+
+def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
+    """The midpoint of a curve, over all its seeds.
+
+    Args:
+        curve: accuracies of a few seeds.
+        level: share of the cases that the interval is to hold.
+
+    Raises:
+        BadInput: the arrays make no curve.
+    """
+    curve.check()
+    seeds = len(curve.clean)
+    if not _has_signal(curve):
+        return Midpoint("no signal", Estimate(nan, 0.0, inf, seeds), (nan,) * seeds)
+    beyond = _beyond(curve)
+    inside = beyond == 0
+    levels, steepness, misfit, variance = np.where(beyond > 0, inf, 0.0), nan, nan, 0.0
+    if inside.any():
+        fitted = _fit(curve, inside)
+        levels[inside] = fitted.levels
+        steepness, misfit, variance = fitted.steepness, fitted.misfit, fitted.variance
+    low, high = float(curve.strengths[0]), float(curve.strengths[-1])
+    # Fitted a little outside of the grid by a seed that crosses half at its end.
+    levels = np.where(levels > high, inf, np.where(levels < low, 0.0, levels))
+    status = _status(levels)
+    if status == "identified":
+        found = over_seeds(np.log10(levels).tolist(), variance=variance, level=level)
+        estimate = _widened(_from_log(found), curve)
+    else:
+        known = levels[np.isfinite(levels) & (levels > 0)]
+        bottom = 0.0 if np.any(levels == 0) else float(min(known, default=high))
+        top = inf if np.any(levels == inf) else float(max(known, default=low))
+        estimate = Estimate(nan, bottom, top, seeds)
+    return Midpoint(status, estimate, tuple(levels.tolist()), steepness, misfit)
+
+
+def midpoint_ratio(first: Midpoint, second: Midpoint, level: float = LEVEL) -> Estimate:
+    """How many times the first midpoint is the second.
+
+    Where both are identified with the same seeds in the same order, the ratio is taken seed by seed, so that what a
+    seed does to both falls out. Otherwise the interval is what the two intervals leave open.
+    """
+    one, other = np.array(first.by_seed), np.array(second.by_seed)
+    if first.status == second.status == "identified" and one.shape == other.shape and len(one) > 1:
+        found = over_seeds(np.log10(one / other).tolist(), level=level)
+        return _from_log(found)
+    value = first.estimate.value / second.estimate.value
+    low = first.estimate.low / second.estimate.high if second.estimate.high > 0 else inf
+    high = first.estimate.high / second.estimate.low if second.estimate.low > 0 else inf
+    return Estimate(value, 0.0 if low != low else low, inf if high != high else high, min(one.size, other.size))
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    levels: Floats
+    steepness: float
+    misfit: float
+    variance: float
+    """Of log10 of a level by counting alone, mean over seeds."""
+
+
+def _from_log(found: Estimate) -> Estimate:
+    """The figure whose log10 is given; what is larger than any float is infinite."""
+    with np.errstate(over="ignore", under="ignore"):
+        value, low, high = (10.0 ** np.array([found.value, found.low, found.high])).tolist()
+    return Estimate(value, low, high, found.seeds)
+
+
+def _within(counts: Floats, trials: int) -> bool:
+    return bool(np.all((counts >= 0) & (counts <= trials)))
+
+
+def _has_signal(curve: Curve) -> bool:
+    decisions = curve.clean_trials * len(curve.clean)
+    error = np.sqrt(curve.chance * (1 - curve.chance) / decisions)
+    return bool(curve.clean.mean() > curve.chance + LEAST_SIGNAL * error and np.all(curve.clean > curve.chance))
+
+
+def _beyond(curve: Curve) -> NDArray[np.int64]:
+    """For each seed -1 if accuracy has fallen at the weakest strength, 1 if it never falls, else 0."""
+    half = (curve.clean + curve.chance)[:, None] / 2
+    fallen = curve.accuracy < half
+    return np.where(fallen[:, 0], -1, np.where(fallen.any(axis=1), 0, 1)).astype(np.int64)
+
+
+def _status(levels: Floats) -> Status:
+    if np.all(levels == inf):
+        return "above"
+    if np.all(levels == 0):
+        return "below"
+    return "identified" if np.all(np.isfinite(levels) & (levels > 0)) else "partly"
+
+
+def _widened(found: Estimate, curve: Curve) -> Estimate:
+    """The interval, reaching as far as strengths between which some seed falls from top to bottom at once."""
+    height = (curve.clean - curve.chance)[:, None]
+    share = (curve.accuracy - curve.chance) / height
+    unresolved = ~np.any((share > _TOP_AND_BOTTOM[0]) & (share < _TOP_AND_BOTTOM[1]), axis=1)
+    if not unresolved.any():
+        return found
+    fallen = np.argmax(share[unresolved] < 0.5, axis=1)
+    low, high = curve.strengths[fallen - 1].min(), curve.strengths[fallen].max()
+    return Estimate(found.value, min(found.low, float(low)), max(found.high, float(high)), found.seeds)
+
+
+def _fit(curve: Curve, inside: NDArray[np.bool_]) -> _Fitted:
+    """Least squares for the seeds that cross half on the grid."""
+    at, measured = np.log10(curve.strengths), curve.accuracy[inside]
+    height = curve.clean[inside] - curve.chance
+    count = len(measured)
+
+    def falling(parameters: Floats) -> Floats:
+        steepness = np.exp(parameters[-1])
+        return np.asarray(expit(-steepness * (at - parameters[:-1, None])), np.float64)
+
+    def residuals(parameters: Floats) -> Floats:
+        return np.ravel(curve.chance + height[:, None] * falling(parameters) - measured)
+
+    def jacobian(parameters: Floats) -> Floats:
+        share, steepness = falling(parameters), np.exp(parameters[-1])
+        slope = height[:, None] * share * (1 - share)
+        columns = np.zeros((count, len(at), count + 1))
+        columns[np.arange(count), :, np.arange(count)] = steepness * slope
+        columns[:, :, -1] = -steepness * slope * (at - parameters[:-1, None])
+        return columns.reshape(-1, count + 1)
+
+    crossing = _crossings(at, measured, (curve.clean[inside] + curve.chance) / 2)
+    limits = np.log(np.array(_STEEPNESS))
+    bounds = (np.append(np.full(count, at[0] - 1), limits[0]), np.append(np.full(count, at[-1] + 1), limits[1]))
+    tried = [
+        least_squares(residuals, np.append(crossing, np.log(start)), jac=jacobian, bounds=bounds)
+        for start in (2.0, 6.0, 20.0)
+    ]
+    best = min(tried, key=lambda fit: float(fit.cost))
+    slopes, found = jacobian(best.x), np.asarray(best.x, np.float64)
+    gain = np.linalg.pinv(slopes.T @ slopes) @ slopes.T
+    rate = np.ravel(curve.chance + height[:, None] * falling(found))
+    # How the fit moves with each clean accuracy: that of a seed scales the curve of that seed.
+    by_clean = gain.reshape(count + 1, count, -1) * falling(found)
+    clean = curve.clean[inside]
+    counting = (gain**2) @ (rate * (1 - rate)) / curve.trials
+    counting += (by_clean.sum(axis=2) ** 2) @ (clean * (1 - clean)) / curve.clean_trials
+    return _Fitted(
+        levels=10.0 ** found[:-1],
+        steepness=float(np.exp(found[-1])),
+        misfit=float(np.sqrt(np.mean(np.square(best.fun)))),
+        variance=float(np.mean(counting[:-1])),
+    )
+
+
+def _crossings(at: Floats, measured: Floats, half: Floats) -> Floats:
+    """Where straight lines between the accuracies first cross half, in log10 of strength, shape (seeds,)."""
+    first = np.argmax(measured < half[:, None], axis=1)
+    rows = np.arange(len(measured))
+    above, below = measured[rows, first - 1], measured[rows, first]
+    share = (above - half) / (above - below)
+    return np.asarray(at[first - 1] + share * (at[first] - at[first - 1]), np.float64)
