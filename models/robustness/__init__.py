@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.robustness.binarisation import Binarisation, binarisation, two_levels
+from models.robustness.binarisation import Binarisation, binarisation, two_levels, unit_sizes
 from models.robustness.execution import executed_strengths, tailored_repeats, uniform_repeats
 from models.robustness.growth import signal_to_noise, weight_growth
 from models.robustness.midpoint import Curve, Midpoint, fit_midpoint, midpoint_ratio
@@ -25,5 +25,6 @@ __all__ = [
     "tailored_repeats",
     "two_levels",
     "uniform_repeats",
+    "unit_sizes",
     "weight_growth",
 ]

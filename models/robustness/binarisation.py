@@ -74,17 +74,25 @@ def binarisation(activations: Values) -> Binarisation:
     )
 
 
-def two_levels(activations: Values) -> Values:
-    """Each unit's activations with their sign and one size: the mean of that unit's sizes, zeros left out.
-
-    What is left is whether a unit is on or off (behind a rectifier), or its sign.
+def unit_sizes(activations: Values) -> Values:
+    """Mean size of each unit's activations, zeros left out; 0 for a unit that is never on.
 
     Args:
         activations: shape (samples, ...); units are the remaining axes.
 
     Returns:
-        the same shape and type.
+        shape (...).
     """
     size = np.abs(activations)
     on = np.maximum(np.count_nonzero(size, axis=0), 1)
-    return np.asarray(np.sign(activations) * (size.sum(axis=0, dtype=np.float64) / on), activations.dtype)
+    return np.asarray(size.sum(axis=0, dtype=np.float64) / on, activations.dtype)
+
+
+def two_levels(activations: Values, sizes: Values) -> Values:
+    """Each unit's activations with their sign and one size: what is left is whether it is on or off, or its sign.
+
+    Args:
+        activations: shape (samples, ...).
+        sizes: one a unit, shape (...), of :func:`unit_sizes`, from other samples than those that are judged.
+    """
+    return np.asarray(np.sign(activations) * sizes, activations.dtype)

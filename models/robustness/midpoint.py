@@ -16,6 +16,7 @@ interval reaches from one to the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from typing import Literal
@@ -29,6 +30,7 @@ from data.errors import BadInput
 from models.robustness.spread import LEVEL, Estimate, over_seeds
 
 Floats = NDArray[np.float64]
+Range = tuple[float, float]
 Status = Literal["identified", "above", "below", "partly", "no signal"]
 """``above``: accuracy never falls to half on the grid. ``below``: it has fallen at the weakest strength. ``partly``:
 some seeds have a midpoint on the grid, others not. ``no signal``: clean accuracy is not above chance."""
@@ -96,14 +98,15 @@ class Midpoint:
         status: whether the strengths that were tried determine it; see :data:`Status`.
         estimate: the level with its interval, in units of strength; where it is not identified the value is NaN and
             the interval is what the strengths leave open.
-        by_seed: of every training; ``inf`` above the grid, 0 below it.
+        by_seed: between what two strengths the midpoint of every training lies: twice the same where it is on the grid,
+            ``inf`` above a midpoint beyond the strongest, 0 below one under the weakest.
         steepness: of the logistic, per decade; NaN where nothing was fitted.
         misfit: root mean square difference of accuracies and logistic; NaN where nothing was fitted.
     """
 
     status: Status
     estimate: Estimate
-    by_seed: tuple[float, ...]
+    by_seed: tuple[Range, ...]
     steepness: float = nan
     misfit: float = nan
 
@@ -135,7 +138,7 @@ def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
     curve.check()
     seeds = len(curve.clean)
     if not _has_signal(curve):
-        return Midpoint("no signal", Estimate(nan, 0.0, inf, seeds), (nan,) * seeds)
+        return Midpoint("no signal", Estimate(nan, 0.0, inf, seeds), ((0.0, inf),) * seeds)
     beyond = _beyond(curve)
     inside = beyond == 0
     levels, steepness, misfit, variance = np.where(beyond > 0, inf, 0.0), nan, nan, 0.0
@@ -143,35 +146,56 @@ def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
         fitted = _fit(curve, inside)
         levels[inside] = fitted.levels
         steepness, misfit, variance = fitted.steepness, fitted.misfit, fitted.variance
-    low, high = float(curve.strengths[0]), float(curve.strengths[-1])
+    weakest, strongest = float(curve.strengths[0]), float(curve.strengths[-1])
     # Fitted a little outside of the grid by a seed that crosses half at its end.
-    levels = np.where(levels > high, inf, np.where(levels < low, 0.0, levels))
+    levels = np.where(levels > strongest, inf, np.where(levels < weakest, 0.0, levels))
+    lows = np.where(levels == inf, strongest, levels)
+    highs = np.where(levels == 0, weakest, levels)
     status = _status(levels)
     if status == "identified":
         found = over_seeds(np.log10(levels).tolist(), variance=variance, level=level)
         estimate = _widened(_from_log(found), curve)
     else:
-        known = levels[np.isfinite(levels) & (levels > 0)]
-        bottom = 0.0 if np.any(levels == 0) else float(min(known, default=high))
-        top = inf if np.any(levels == inf) else float(max(known, default=low))
-        estimate = Estimate(nan, bottom, top, seeds)
-    return Midpoint(status, estimate, tuple(levels.tolist()), steepness, misfit)
+        estimate = Estimate(nan, float(lows.min()), float(highs.max()), seeds)
+    return Midpoint(status, estimate, tuple(zip(lows.tolist(), highs.tolist(), strict=True)), steepness, misfit)
 
 
-def midpoint_ratio(first: Midpoint, second: Midpoint, level: float = LEVEL) -> Estimate:
-    """How many times the first midpoint is the second.
+def midpoint_ratio(first: Sequence[Midpoint], second: Sequence[Midpoint], level: float = LEVEL) -> Estimate:
+    """How many times the first midpoints are the second, geometric means of each where there are several.
 
-    Where both are identified with the same seeds in the same order, the ratio is taken seed by seed, so that what a
-    seed does to both falls out. Otherwise the interval is what the two intervals leave open.
+    The ratio is taken seed by seed, so that what a seed does to both falls out, and so are its bounds: a midpoint
+    beyond the grid is known from one side only, and so is the ratio then.
+
+    Args:
+        first: of the same seeds in the same order, at least one.
+        second: likewise.
+        level: share of the cases that the interval is to hold.
+
+    Raises:
+        BadInput: no midpoints, or other numbers of seeds.
     """
-    one, other = np.array(first.by_seed), np.array(second.by_seed)
-    if first.status == second.status == "identified" and one.shape == other.shape and len(one) > 1:
-        found = over_seeds(np.log10(one / other).tolist(), level=level)
-        return _from_log(found)
-    value = first.estimate.value / second.estimate.value
-    low = first.estimate.low / second.estimate.high if second.estimate.high > 0 else inf
-    high = first.estimate.high / second.estimate.low if second.estimate.low > 0 else inf
-    return Estimate(value, 0.0 if low != low else low, inf if high != high else high, min(one.size, other.size))
+    counts = {len(item.by_seed) for item in (*first, *second)}
+    if not first or not second or len(counts) != 1:
+        raise BadInput("midpoints are compared seed by seed; each side needs some, all of the same seeds")
+    lows = _logarithms(first, 0) - _logarithms(second, 1)
+    highs = _logarithms(first, 1) - _logarithms(second, 0)
+    known = np.array_equal(lows, highs)
+    low = over_seeds(lows.tolist(), level=level) if np.all(np.isfinite(lows)) else None
+    high = over_seeds(highs.tolist(), level=level) if np.all(np.isfinite(highs)) else None
+    return _from_log(
+        Estimate(
+            value=low.value if known and low is not None else nan,
+            low=-inf if low is None else low.low,
+            high=inf if high is None else high.high,
+            seeds=len(lows),
+        )
+    )
+
+
+def _logarithms(midpoints: Sequence[Midpoint], end: int) -> Floats:
+    """Mean over midpoints of log10 of one end of each seed's range, shape (seeds,)."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log10([[seed[end] for seed in item.by_seed] for item in midpoints]).mean(axis=0))
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_an_exact_logistic_gives_its_midpoint_and_steepness() -> None:
     assert found.estimate.value == pytest.approx(0.33, rel=1e-6)
     assert found.steepness == pytest.approx(5.0, rel=1e-6)
     assert found.misfit < 1e-8
-    assert found.by_seed == pytest.approx((0.33, 0.33))
+    assert np.allclose(found.by_seed, 0.33, rtol=1e-6)
 
 
 def test_the_midpoint_scales_with_the_strengths() -> None:
@@ -103,7 +103,8 @@ def test_seeds_that_disagree_leave_the_midpoint_open() -> None:
     falls, stays = exact_curve(0.7), np.full(len(GRID), 8e5)
     found = fit_midpoint(Curve(GRID, np.stack([falls.correct[0], stays]), 10**6, np.full(2, 9e5), 10**6, 0.1))
     assert found.status == "partly"
-    assert found.by_seed == pytest.approx((0.7, inf))
+    assert found.by_seed[0] == pytest.approx((0.7, 0.7))
+    assert found.by_seed[1] == (100.0, inf)
     assert found.estimate.low == pytest.approx(0.7)
     assert found.estimate.high == inf
     assert np.isnan(found.estimate.value)
@@ -131,29 +132,39 @@ def test_misfit_tells_a_curve_that_is_no_logistic() -> None:
     assert fit_midpoint(drawn_curve(np.random.default_rng(0))).misfit < 0.02
 
 
-def test_ratios_are_taken_seed_by_seed() -> None:
-    def of(levels: list[float], estimate: Estimate) -> Midpoint:
-        return Midpoint("identified", estimate, tuple(levels))
+def identified(*levels: float) -> Midpoint:
+    return Midpoint("identified", Estimate(levels[0], 0.0, inf, len(levels)), tuple((x, x) for x in levels))
 
+
+ABOVE = Midpoint("above", Estimate(nan, 100.0, inf, 3), ((100.0, inf),) * 3)
+BELOW = Midpoint("below", Estimate(nan, 0.0, 0.1, 3), ((0.0, 0.1),) * 3)
+
+
+def test_ratios_are_taken_seed_by_seed() -> None:
     # What a seed does is common to both: the ratio is known far better than either.
-    seeds = np.array([0.2, 1.0, 5.0])
-    first = of((3.0 * seeds).tolist(), Estimate(3.0, 0.2, 45.0, 3))
-    second = of(seeds.tolist(), Estimate(1.0, 0.07, 15.0, 3))
-    found = midpoint_ratio(first, second)
+    found = midpoint_ratio([identified(0.6, 3.0, 15.0)], [identified(0.2, 1.0, 5.0)])
     assert (found.value, found.low, found.high) == pytest.approx((3.0, 3.0, 3.0))
+    apart = midpoint_ratio([identified(1.0, 10.0, 100.0)], [identified(1.0, 1.0, 1.0)])
+    assert apart.value == pytest.approx(10.0)
+    assert np.log10(apart.high) - 1 == pytest.approx(2.919986 / np.sqrt(3), rel=1e-6)
+
+
+def test_ratios_of_several_are_those_of_their_geometric_means() -> None:
+    found = midpoint_ratio([identified(2.0, 2.0), identified(8.0, 8.0)], [identified(0.5, 0.5)])
+    assert found.value == pytest.approx(8.0)
 
 
 def test_ratios_of_what_is_only_bounded_are_bounds() -> None:
-    known = Midpoint("identified", Estimate(2.0, 1.0, 4.0, 3), (1.0, 2.0, 4.0))
-    above = Midpoint("above", Estimate(nan, 100.0, inf, 3), (inf,) * 3)
-    below = Midpoint("below", Estimate(nan, 0.0, 0.1, 3), (0.0,) * 3)
-    assert midpoint_ratio(above, known).low == 25.0
-    assert midpoint_ratio(above, known).high == inf
-    assert midpoint_ratio(known, above).high == pytest.approx(0.04)
-    assert midpoint_ratio(known, above).low == 0.0
-    assert midpoint_ratio(known, below).low == 10.0
-    both = midpoint_ratio(above, above)
+    known = identified(2.0, 2.0, 2.0)
+    above, below = midpoint_ratio([ABOVE], [known]), midpoint_ratio([known], [BELOW])
+    assert (above.low, above.high) == pytest.approx((50.0, inf))
+    assert (below.low, below.high) == pytest.approx((20.0, inf))
+    assert midpoint_ratio([known], [ABOVE]).high == pytest.approx(0.02)
+    both = midpoint_ratio([ABOVE], [ABOVE])
     assert (both.low, both.high) == (0.0, inf)
+    assert not both.known
+    with pytest.raises(BadInput, match="the same seeds"):
+        midpoint_ratio([known], [identified(1.0)])
 
 
 def test_means_over_seeds_have_students_interval() -> None:

@@ -16,6 +16,7 @@ from models.robustness import (
     tailored_repeats,
     two_levels,
     uniform_repeats,
+    unit_sizes,
     weight_growth,
 )
 from models.robustness.survival import EXTREME
@@ -55,9 +56,10 @@ def test_the_two_groups_are_the_best_of_all(values: list[int], scale: float) -> 
 
 def test_two_levels_keep_signs_and_the_mean_size_of_each_unit() -> None:
     values = np.array([[1.0, -2.0, 0.0], [3.0, 4.0, 0.0], [0.0, -6.0, 0.0]], np.float32)
-    assert np.array_equal(two_levels(values), np.array([[2, -4, 0], [2, 4, 0], [0, -4, 0]], np.float32))
+    assert unit_sizes(values).tolist() == [2.0, 4.0, 0.0]
+    assert np.array_equal(two_levels(values, unit_sizes(values)), np.array([[2, -4, 0], [2, 4, 0], [0, -4, 0]]))
     signs = np.sign(np.random.default_rng(0).standard_normal((20, 3, 4))) * np.arange(1.0, 5.0)
-    assert np.allclose(two_levels(signs), signs)
+    assert np.allclose(two_levels(signs, unit_sizes(signs)), signs)
 
 
 def test_growth_is_the_ratio_of_sizes() -> None:
