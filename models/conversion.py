@@ -16,13 +16,13 @@ from models.kernels import membrane
 from models.network import IntegerNetwork, Layer, activate, add_blocks, even_splits
 from models.parameters import ChipParameters
 
-_WEIGHTS_IN_RANGE: Final = 0.999
+WEIGHTS_IN_RANGE: Final = 0.999
 """Share of the weights that keep their value; larger ones are clipped."""
-_ACTIVATIONS_IN_RANGE: Final = 0.995
+ACTIVATIONS_IN_RANGE: Final = 0.995
 """Share of a layer's rectified sums that the next activation range holds."""
-_VOLTAGES_IN_RANGE: Final = 0.999
+VOLTAGES_IN_RANGE: Final = 0.999
 """Share of the block voltages that should stay clear of rails and ADC range."""
-_HEADROOM: Final = 0.9
+HEADROOM: Final = 0.9
 """How much of that range they may use."""
 
 
@@ -78,7 +78,7 @@ def _convert(
     """One layer, and how many output codes make one unit of its float sums."""
     geometry = parameters.geometry
     top = geometry.weight_max
-    factor = top / max(float(np.quantile(np.abs(weights), _WEIGHTS_IN_RANGE)), 1e-12)
+    factor = top / max(float(np.quantile(np.abs(weights), WEIGHTS_IN_RANGE)), 1e-12)
     splits = even_splits(len(weights), geometry.rows)
     zero = np.zeros(weights.shape[1], np.int32)
 
@@ -95,7 +95,7 @@ def _convert(
     if scale <= 0:
         raise BadInput("the chip's outputs do not follow the float network; its gain is too small for this schedule")
     digital = np.rint(target.mean(axis=0) * scale - sums.mean(axis=0)).astype(np.int32)
-    largest = float(np.quantile(np.maximum(sums + digital, 0), _ACTIVATIONS_IN_RANGE))
+    largest = float(np.quantile(np.maximum(sums + digital, 0), ACTIVATIONS_IN_RANGE))
     shift = max(0, int(np.ceil(np.log2(max(largest, 1.0) / (geometry.activation_max + 1)))))
     return Layer(layer.weights, digital, splits, columns, shift, schedule), scale
 
@@ -123,7 +123,14 @@ def _reach(codes: Activations, layer: Layer, parameters: ChipParameters) -> floa
     unbounded = np.full(geometry.columns, np.inf)
     free = replace(parameters, terms=parameters.terms - {"rails"}, rail_low=-unbounded, rail_high=unbounded)
     voltages = _voltages(codes, layer, free)
-    high = np.quantile(np.minimum(parameters.rail_high, geometry.output_max), 0.1) * _HEADROOM
-    low = np.quantile(np.maximum(parameters.rail_low, geometry.output_min), 0.9) * _HEADROOM
-    tail = (1 - _VOLTAGES_IN_RANGE) / 2
+    low, high = usable_range(parameters)
+    tail = (1 - VOLTAGES_IN_RANGE) / 2
     return float(max(np.quantile(voltages, 1 - tail) / high, np.quantile(voltages, tail) / low))
+
+
+def usable_range(parameters: ChipParameters) -> tuple[float, float]:
+    """Lowest and highest voltage, in output codes, that nine of ten columns can use with some room left."""
+    geometry = parameters.geometry
+    low = np.quantile(np.maximum(parameters.rail_low, geometry.output_min), 0.9)
+    high = np.quantile(np.minimum(parameters.rail_high, geometry.output_max), 0.1)
+    return HEADROOM * float(low), HEADROOM * float(high)

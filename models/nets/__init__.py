@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.nets.initial import initialise
+    from models.nets.keyword_cnn import cnn_s
     from models.nets.lenet import lenet5
     from models.nets.perceptron import mlp
+    from models.nets.registry import NETS, NetBuilder, net_named
+    from models.nets.resnet import resnet18
+    from models.nets.vgg import vgg11
 
-_HOMES = {"initialise": "initial", "lenet5": "lenet", "mlp": "perceptron"}
+_HOMES = {
+    "NETS": "registry",
+    "NetBuilder": "registry",
+    "cnn_s": "keyword_cnn",
+    "initialise": "initial",
+    "lenet5": "lenet",
+    "mlp": "perceptron",
+    "net_named": "registry",
+    "resnet18": "resnet",
+    "vgg11": "vgg",
+}
 
-__all__ = ["initialise", "lenet5", "mlp"]
+__all__ = ["NETS", "NetBuilder", "cnn_s", "initialise", "lenet5", "mlp", "net_named", "resnet18", "vgg11"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from models.noise.clamping import clamp_weights, clampable
     from models.noise.draws import draw_noise
+    from models.noise.dropout import Dropout
     from models.noise.kinds import ADDITIVE, MULTIPLICATIVE, Additive, Mixed, Multiplicative, NoiseKind, kind_named
+    from models.noise.measured import measured_strengths
     from models.noise.noisy import NoisyModule, inject
     from models.noise.operations import EVERY_OP, NOT_AFTER_BATCH_NORM, Op, Point
     from models.noise.point import NoisePoint
@@ -22,6 +24,7 @@ _HOMES = {
     "ADDITIVE": "kinds",
     "Additive": "kinds",
     "Constant": "schedules",
+    "Dropout": "dropout",
     "EVERY_OP": "operations",
     "MULTIPLICATIVE": "kinds",
     "Mixed": "kinds",
@@ -43,6 +46,7 @@ _HOMES = {
     "draw_noise": "draws",
     "inject": "noisy",
     "kind_named": "kinds",
+    "measured_strengths": "measured",
 }
 
 __all__ = [
@@ -53,6 +57,7 @@ __all__ = [
     "SILENT",
     "Additive",
     "Constant",
+    "Dropout",
     "Mixed",
     "Multiplicative",
     "NoiseKind",
@@ -70,6 +75,7 @@ __all__ = [
     "draw_noise",
     "inject",
     "kind_named",
+    "measured_strengths",
 ]
 
 

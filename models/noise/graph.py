@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from torch import fx, nn
 
+from models.noise.dropout import Dropout
 from models.noise.kinds import NoiseKind
 from models.noise.operations import Op, name_points, op_of_call, op_of_module
 from models.noise.point import NoisePoint
@@ -62,7 +63,8 @@ class _Tracer(fx.Tracer):
         self._more = more
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return op_of_module(m, self._more) is not None or super().is_leaf_module(m, module_qualified_name)
+        ours = isinstance(m, Dropout) or op_of_module(m, self._more) is not None
+        return ours or super().is_leaf_module(m, module_qualified_name)
 
 
 def _trace(net: nn.Module, more: Mapping[type[nn.Module], Op]) -> fx.Graph:

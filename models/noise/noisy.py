@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from data.errors import BadInput
 from models.noise.draws import draw_noise
+from models.noise.dropout import Dropout
 from models.noise.graph import POINTS, CannotTrace, Found, graph_with_points, modes_kept
 from models.noise.hooked import hooked_with_points
 from models.noise.kinds import NoiseKind
@@ -98,7 +99,8 @@ class NoisyModule(nn.Module):
     ) -> dict[str, Tensor]:
         """What :meth:`draw` sets, for ``torch.func.functional_call``: every point's buffers by their full names.
 
-        Nothing in the module changes. Arguments and errors as :func:`models.noise.draws.draw_noise`.
+        Nothing in the module changes. While it trains, masks of :class:`models.noise.dropout.Dropout` come after the
+        noise, from the same generator. Arguments and errors as :func:`models.noise.draws.draw_noise`.
         """
         if self.points:
             like = self.point(self.points[0].name).strength
@@ -112,6 +114,10 @@ class NoisyModule(nn.Module):
         for name, (strength, draw) in made.items():
             buffers[f"net.{POINTS}.{name}.strength"] = strength
             buffers[f"net.{POINTS}.{name}.draw"] = draw
+        if self.training:
+            for name, module in self.net.named_modules():
+                if isinstance(module, Dropout) and module.share:
+                    buffers[f"net.{name}.kept"] = module.draw(samples, generator)
         return buffers
 
     def point(self, name: str) -> NoisePoint:

@@ -1,0 +1,148 @@
+"""Strengths as a board has them: the trial noise of its columns, in the units of a network's activations."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from data.errors import BadInput
+from data.values import Schedule
+from models.conversion import ACTIVATIONS_IN_RANGE, VOLTAGES_IN_RANGE, WEIGHTS_IN_RANGE, usable_range
+from models.network import even_splits
+from models.noise.graph import modes_kept
+from models.noise.noisy import NoisyModule
+from models.noise.operations import Op, Point
+from models.noise.strengths import Strengths
+from models.parameters import ChipParameters
+
+_ROUNDING: Final = 1 / 12
+"""Variance of rounding down to whole codes, its mean being taken up by the offset."""
+_VECTORS: Final = 2048
+"""Vectors of a layer by which its range is told."""
+
+Floats = NDArray[np.float64]
+
+
+def measured_strengths(
+    noisy: NoisyModule,
+    example: Tensor,
+    chip: ChipParameters,
+    schedule: Schedule,
+    columns: NDArray[np.intp] | None = None,
+) -> Strengths:
+    """Additive strengths for training for a board: one for each output or channel of every product it would carry.
+
+    A product is cut into blocks of the array's rows; each block is read with the trial noise of its column and rounded,
+    and block outputs are summed, so that the noise of an output is ``sqrt(blocks (noise^2 + 1/12))`` output codes. As a
+    conversion to integers does, the weights are taken to fill the range of the weight codes, the inputs that of the
+    activations, and both to be lowered where block outputs would not fit into rails and ADC range; that says how many
+    output codes one unit of the activation is (a negative input counts by its size). Points that are no products of
+    the network's own modules ``nn.Linear`` and ``nn.Conv2d`` stay silent: the board computes nothing there.
+
+    The strengths hold for the weights as they are. Take them anew every few epochs while a network learns: larger
+    weights do not outgrow this noise, because the ranges follow them.
+
+    Args:
+        noisy: the network, where ``example`` is; noise that was drawn for it is forgotten.
+        example: typical inputs, shape (samples, ...), by which ranges are told.
+        chip: fitted parameters of the board: ``unordered`` of a calibration record, which does without the order.
+        schedule: how vectors will be sent; more sends, more output codes for one unit.
+        columns: columns in use, output j on the j-th; layers with more outputs begin again. None takes all.
+
+    Raises:
+        BadInput: noise that is not additive, a network without products or with one that gives more than a vector a
+            sample, columns that are not there, or a layer that gives nothing but zeros for the example.
+    """
+    if noisy.kind.name != "additive":
+        raise BadInput(f"the trial noise of a board is additive; this network has {noisy.kind.name} noise")
+    used = np.arange(chip.geometry.columns) if columns is None else np.asarray(columns)
+    if not len(used) or used.min() < 0 or used.max() >= chip.geometry.columns:
+        raise BadInput(f"the columns in use must be among the {chip.geometry.columns} of the array, and at least one")
+    own = chip.select(used)
+    products = [(point, module) for point in noisy.points if (module := _product(noisy, point)) is not None]
+    if not products:
+        raise BadInput(
+            "the network has no nn.Linear or nn.Conv2d with a point after it, so no noise of a board fits it"
+        )
+    inputs = _inputs(noisy, [module for _, module in products], example)
+    found = {}
+    for (point, module), level in zip(products, inputs, strict=True):
+        vectors, weights = _vectors(module, level)
+        splits = even_splits(weights.shape[0], chip.geometry.rows)
+        codes = _codes_per_unit(vectors, weights, splits, own, schedule, point.name)
+        noise = np.sqrt((len(splits) - 1) * (own.noise**2 + _ROUNDING)) / codes
+        found[point.name] = np.resize(noise, point.shape[0]).tolist()
+    return Strengths.of(found)
+
+
+def _product(noisy: NoisyModule, point: Point) -> nn.Linear | nn.Conv2d | None:
+    if point.op not in (Op.CONV, Op.FC, Op.OUT):
+        return None
+    net = noisy.net if noisy.way == "graph" else noisy.net.get_submodule("net")
+    module = dict(net.named_modules()).get(point.source)
+    if not isinstance(module, nn.Linear | nn.Conv2d):
+        return None
+    if isinstance(module, nn.Linear) and len(point.shape) != 1:
+        raise BadInput(f"the product before {point.name} gives shape {point.shape} a sample; a board gives vectors")
+    return module
+
+
+def _inputs(noisy: NoisyModule, modules: list[nn.Linear | nn.Conv2d], example: Tensor) -> list[Tensor]:
+    """What comes into each module, without noise."""
+    noisy.quiet()
+    seen: dict[nn.Module, Tensor] = {}
+
+    def see(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        seen[module] = inputs[0].detach()
+
+    handles = [module.register_forward_pre_hook(see) for module in modules]
+    try:
+        with modes_kept(noisy), torch.no_grad():
+            noisy.eval()
+            noisy.net(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [seen[module] for module in modules]
+
+
+def _vectors(module: nn.Linear | nn.Conv2d, level: Tensor) -> tuple[Tensor, Tensor]:
+    """The product as an array does it: vectors (n, inputs) and weights (inputs, outputs); of groups, the first one."""
+    weights = module.weight.detach().flatten(1).T
+    if isinstance(module, nn.Linear):
+        vectors = level.flatten(0, -2)
+    else:
+        first = level[:, : level.shape[1] // module.groups]
+        # Padding given as a word is zeros, too, which change no range.
+        padding = module.padding if isinstance(module.padding, tuple) else (0, 0)
+        places = functional.unfold(
+            first, module.weight.shape[2:], dilation=module.dilation, padding=padding, stride=module.stride
+        )
+        vectors = places.transpose(1, 2).flatten(0, 1)
+        weights = weights[:, : weights.shape[1] // module.groups]
+    step = max(len(vectors) // _VECTORS, 1)
+    return vectors[::step], weights
+
+
+def _codes_per_unit(
+    vectors: Tensor, weights: Tensor, splits: tuple[int, ...], chip: ChipParameters, schedule: Schedule, name: str
+) -> float:
+    """Output codes for one unit of the layer's sums."""
+    geometry = chip.geometry
+    blocks = torch.stack([vectors[:, a:b] @ weights[a:b] for a, b in pairwise(splits)]).double().numpy(force=True)
+    tail = (1 - VOLTAGES_IN_RANGE) / 2
+    low, high = usable_range(chip)
+    reach = max(float(np.quantile(blocks, 1 - tail)) / high, float(np.quantile(blocks, tail)) / low)
+    largest = float(np.quantile(weights.abs().double().numpy(force=True), WEIGHTS_IN_RANGE))
+    active = vectors.abs().double().numpy(force=True)
+    brightest = float(np.quantile(active[active > 0], ACTIVATIONS_IN_RANGE)) if active.any() else 0.0
+    if not (reach > 0 and largest > 0 and brightest > 0):
+        raise BadInput(f"the product before {name} gives nothing but zeros for the example; its range cannot be told")
+    full = schedule.sends * float(np.median(chip.gain)) * geometry.weight_max / largest
+    return min(full * geometry.activation_max / brightest, 1 / reach)

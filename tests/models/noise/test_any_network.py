@@ -1,0 +1,160 @@
+"""Points in networks that were not written for them: functions, shared modules, ways that depend on the data."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from data import BadInput, Schedule
+from models.layers import OrderedLinear
+from models.noise import ADDITIVE, NoisyModule, Op, Strengths, inject
+from models.parameters import ChipParameters
+from tests.models.chips import SMALL
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def names(noisy: NoisyModule) -> str:
+    return " ".join(point.name for point in noisy.points)
+
+
+X = torch.rand(3, 1, 8, 8, generator=chance(1))
+
+
+class Functional(nn.Module):
+    """Operations as functions and methods, one module used twice, a sum of two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3, padding=1)
+        self.same = nn.Conv2d(2, 2, 3, padding=1)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.conv(x))
+        x = self.same(x).relu() + self.same(x)
+        x = functional.max_pool2d(torch.tanh(x), 2)
+        return self.head(functional.adaptive_avg_pool2d(x, 2).flatten(1))
+
+
+class Branching(nn.Module):
+    """A way that depends on the activations, which no graph holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 5), nn.Linear(5, 5)
+        self.relu, self.out = nn.ReLU(), nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.first(x.flatten(1)))
+        if x.sum() < 1000:
+            x = self.relu(self.second(x))
+        return self.out(x)
+
+
+class FunctionalDropout(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(64, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.dropout(self.fc(x.flatten(1)), 0.5, self.training)
+
+
+def test_functions_and_methods_are_operations_too() -> None:
+    noisy = inject(Functional(), ADDITIVE, X)
+    assert names(noisy) == "input conv1 relu1 conv2 relu2 conv3 act1 pool1 pool2 out"
+    assert {p.name: p.source for p in noisy.points}["conv3"] == "same"
+
+
+def test_a_module_used_twice_has_two_points() -> None:
+    net = Functional()
+    noisy = inject(net, ADDITIVE, X)
+    noisy.set_strengths(training=Strengths.of({"conv2": 1.0, "conv3": 2.0}))
+    noisy.draw(3, chance())
+    level = functional.relu(net.conv(X))
+    noise = {name: noisy.point(name).strength * noisy.point(name).draw for name in ("conv2", "conv3")}
+    level = (net.same(level) + noise["conv2"]).relu() + net.same(level) + noise["conv3"]
+    level = functional.adaptive_avg_pool2d(functional.max_pool2d(level.tanh(), 2), 2)
+    torch.testing.assert_close(noisy(X), net.head(level.flatten(1)))
+
+
+def test_what_cannot_be_traced_gets_hooks_and_says_so() -> None:
+    net = Branching()
+    noisy = inject(net, ADDITIVE, X)
+    assert noisy.way == "hooks"
+    assert names(noisy) == "input fc1 relu1 fc2 relu2 out"
+    plain = net(X)
+    assert torch.equal(noisy(X), plain)
+    noisy.set_strengths(training=Strengths.at("relu2", 1.0))
+    noisy.draw(3, chance())
+    assert not torch.equal(noisy(X), plain)
+    assert torch.equal(net(X), plain), "the hooks are there only while the noisy network computes"
+    with pytest.raises(BadInput, match="cannot be traced"):
+        inject(net, ADDITIVE, X, way="graph")
+
+
+def test_another_way_than_with_the_example_is_an_error() -> None:
+    net = Branching()
+    with torch.no_grad():
+        net.first.weight.abs_()
+    noisy = inject(net, ADDITIVE, X)
+    with pytest.raises(BadInput, match="calls out where it called second"):
+        noisy(X * 1e6)
+    assert not net.out._forward_hooks
+
+
+def test_a_network_that_asks_whether_it_trains_is_not_baked_into_one_answer() -> None:
+    noisy = inject(FunctionalDropout().train(), ADDITIVE, X)
+    assert noisy.way == "hooks"
+    noisy.eval()
+    assert torch.equal(noisy(X), noisy(X))
+
+
+def test_modes_and_running_means_stay_as_they_were() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).train()
+    net[2].eval()
+    before = copy.deepcopy(net.state_dict())
+    for way in ("graph", "hooks"):
+        noisy = inject(net, ADDITIVE, X, way=way)
+        assert net.training
+        assert noisy.training
+        assert not net[2].training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_further_classes_can_be_operations() -> None:
+    """A layer of ours, which computes as an array would."""
+    layer = OrderedLinear(torch.ones(8, 3), ChipParameters.ideal(SMALL, 1.0), Schedule())
+    net = nn.Sequential(layer, nn.ReLU())
+    codes = torch.randint(0, 4, (5, 8), generator=chance()).float()
+    noisy = inject(net, ADDITIVE, codes, more={OrderedLinear: Op.FC})
+    assert names(noisy) == "input out relu1"
+    noisy.set_strengths(training=Strengths.at("out", 1.0))
+    noisy.draw(5, chance())
+    torch.testing.assert_close(noisy(codes), (layer(codes) + noisy.point("out").draw).relu())
+
+
+def test_copies_are_independent() -> None:
+    noisy = inject(Functional(), ADDITIVE, X)
+    other = copy.deepcopy(noisy)
+    other.set_strengths(training=Strengths.everywhere(1.0))
+    other.draw(3, chance())
+    assert not torch.equal(other(X), noisy(X))
+    functional_call(noisy, other.buffers_of(Strengths.everywhere(1.0), 3, chance()), (X,))
+
+
+def test_a_network_that_mixes_samples_is_refused() -> None:
+    class Mixing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.relu(x.flatten())
+
+    with pytest.raises(BadInput, match="first axis must be the samples"):
+        inject(Mixing(), ADDITIVE, X)
