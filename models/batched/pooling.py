@@ -1,0 +1,109 @@
+"""Max-pooling of many networks at once, with the rectifier before it where there is one.
+
+On the CPU it is compiled: torch's own pooling takes longer than the convolution before it. Elsewhere it is put
+together from torch's operations. The layout is that of :mod:`models.batched.layers`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from models.batched.layers import Pair, shifts
+
+_NOWHERE = np.uint8(255)
+"""Stands where the rectifier let nothing through."""
+_MOST_PLACES = 255
+Floats = NDArray[np.floating[Any]]
+
+
+def max_pool(inputs: Tensor, kernel: Pair, stride: Pair, padding: Pair, *, rectified: bool = False) -> Tensor:
+    """Largest of every window; gradients go to the first place that has it.
+
+    Args:
+        inputs: (members, height, channels, width, samples).
+        kernel: height and width of the window.
+        stride: downwards and sideways.
+        padding: rows and columns around the picture, which never are the largest.
+        rectified: whether a rectifier comes first (or after: that is the same).
+
+    Returns:
+        (members, rows, channels, columns, samples).
+    """
+    if any(padding):
+        around = (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0])
+        inputs = functional.pad(inputs, around, value=-float("inf"))
+    if inputs.device.type == "cpu" and kernel[0] * kernel[1] <= _MOST_PLACES:
+        pooled: Tensor = _MaxPool.apply(inputs, kernel, stride, rectified)  # type: ignore[no-untyped-call]
+        return pooled
+    largest = torch.stack(shifts(inputs, kernel, stride)).max(0).values
+    return largest.relu() if rectified else largest
+
+
+class _MaxPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, kernel: Pair, stride: Pair, rectified: bool) -> Tensor:
+        inputs = inputs.contiguous()
+        members, height, channels, width, samples = inputs.shape
+        rows, columns = ((size - k) // s + 1 for size, k, s in zip((height, width), kernel, stride, strict=True))
+        pooled = inputs.new_empty(members, rows, channels, columns, samples)
+        places = torch.empty(pooled.shape, dtype=torch.uint8)
+        _pool(inputs.detach().numpy(), kernel, stride, rectified, pooled.numpy(), places.numpy())
+        ctx.save_for_backward(places)
+        ctx.kernel, ctx.stride, ctx.of = kernel, stride, inputs.shape
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, top: Tensor) -> tuple[Tensor | None, ...]:
+        (places,) = ctx.saved_tensors
+        gradients = top.new_zeros(ctx.of)
+        _give_back(top.contiguous().numpy(), places.numpy(), ctx.kernel, ctx.stride, gradients.numpy())
+        return gradients, None, None, None
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pool(inputs: Floats, kernel: Pair, stride: Pair, rectified: bool, pooled: Floats, places: Floats) -> None:
+    for member in range(pooled.shape[0]):
+        for row in range(pooled.shape[1]):
+            for channel in range(pooled.shape[2]):
+                for column in range(pooled.shape[3]):
+                    best, place = pooled[member, row, channel, column], places[member, row, channel, column]
+                    best[:] = 0 if rectified else -np.inf
+                    place[:] = _NOWHERE if rectified else 0
+                    for i in range(kernel[0]):
+                        for j in range(kernel[1]):
+                            values = inputs[member, row * stride[0] + i, channel, column * stride[1] + j]
+                            _keep_larger(values, np.uint8(i * kernel[1] + j), best, place)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _keep_larger(values: Floats, here: np.uint8, best: Floats, place: NDArray[np.uint8]) -> None:
+    for sample in range(len(values)):
+        value = values[sample]
+        # What is no number is kept, as torch does, and not hidden.
+        larger = value > best[sample] or value != value
+        best[sample] = value if larger else best[sample]
+        place[sample] = here if larger else place[sample]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _give_back(top: Floats, places: NDArray[np.uint8], kernel: Pair, stride: Pair, gradients: Floats) -> None:
+    for member in range(top.shape[0]):
+        for row in range(top.shape[1]):
+            for channel in range(top.shape[2]):
+                for column in range(top.shape[3]):
+                    slope, place = top[member, row, channel, column], places[member, row, channel, column]
+                    for i in range(kernel[0]):
+                        for j in range(kernel[1]):
+                            to = gradients[member, row * stride[0] + i, channel, column * stride[1] + j]
+                            here = np.uint8(i * kernel[1] + j)
+                            for sample in range(len(slope)):
+                                to[sample] += slope[sample] if place[sample] == here else 0
