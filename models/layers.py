@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,9 @@ class OrderedLinear(nn.Module):
     Raises:
         BadInput: shapes, schedule or names that do not fit the chip.
     """
+
+    operation: ClassVar[str] = "fc"
+    """What it is to :func:`models.noise.inject`."""
 
     weight: nn.Parameter
     bias: nn.Parameter | None
@@ -173,6 +176,9 @@ class OrderedConv2d(nn.Module):
     Raises:
         BadInput: weights, schedule or options that do not fit the chip.
     """
+
+    operation: ClassVar[str] = "conv"
+    """What it is to :func:`models.noise.inject`."""
 
     def __init__(
         self,

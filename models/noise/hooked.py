@@ -64,7 +64,7 @@ def hooked_with_points(
 ) -> tuple[HookedNet, Found]:
     """``net`` with points behind its modules, as it calls them for ``example``."""
     called: list[str] = []
-    ops = {name: op for name, module in net.named_modules() if (op := op_of_module(module, more)) is not None}
+    ops = _operations(net, more)
 
     def behind(name: str, output: Tensor) -> Tensor:
         called.append(name)
@@ -78,6 +78,17 @@ def hooked_with_points(
     points = nn.ModuleDict({name: NoisePoint(kind) for name, _, _ in found})
     calls = tuple((source, name) for source, (_, name) in zip(called, named[1:], strict=True))
     return HookedNet(net, points, calls), found
+
+
+def _operations(net: nn.Module, more: Mapping[type[nn.Module], Op]) -> dict[str, Op]:
+    """Modules that are operations, by name; what is inside of one of them is not counted again."""
+    found: dict[str, Op] = {}
+    for name, module in net.named_modules():
+        inside = any(outer == "" or name.startswith(f"{outer}.") for outer in found)
+        op = None if inside else op_of_module(module, more)
+        if op is not None:
+            found[name] = op
+    return found
 
 
 @contextmanager

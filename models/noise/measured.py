@@ -14,6 +14,7 @@ from torch.nn import functional
 from data.errors import BadInput
 from data.values import Schedule
 from models.conversion import ACTIVATIONS_IN_RANGE, VOLTAGES_IN_RANGE, WEIGHTS_IN_RANGE, usable_range
+from models.layers import OrderedConv2d, OrderedLinear
 from models.network import even_splits
 from models.noise.graph import modes_kept
 from models.noise.noisy import NoisyModule
@@ -26,7 +27,7 @@ _ROUNDING: Final = 1 / 12
 _VECTORS: Final = 2048
 """Vectors of a layer by which its range is told."""
 
-Floats = NDArray[np.float64]
+Product = nn.Linear | nn.Conv2d | OrderedLinear
 
 
 def measured_strengths(
@@ -42,8 +43,9 @@ def measured_strengths(
     and block outputs are summed, so that the noise of an output is ``sqrt(blocks (noise^2 + 1/12))`` output codes. As a
     conversion to integers does, the weights are taken to fill the range of the weight codes, the inputs that of the
     activations, and both to be lowered where block outputs would not fit into rails and ADC range; that says how many
-    output codes one unit of the activation is (a negative input counts by its size). Points that are no products of
-    the network's own modules ``nn.Linear`` and ``nn.Conv2d`` stay silent: the board computes nothing there.
+    output codes one unit of the activation is (a negative input counts by its size). Layers of our own
+    (:mod:`models.layers`) count in output codes and round by themselves: theirs is ``sqrt(blocks) noise`` of the chip
+    that they hold. Other points stay silent: the board computes nothing there.
 
     The strengths hold for the weights as they are. Take them anew every few epochs while a network learns: larger
     weights do not outgrow this noise, because the ranges follow them.
@@ -67,12 +69,13 @@ def measured_strengths(
     own = chip.select(used)
     products = [(point, module) for point in noisy.points if (module := _product(noisy, point)) is not None]
     if not products:
-        raise BadInput(
-            "the network has no nn.Linear or nn.Conv2d with a point after it, so no noise of a board fits it"
-        )
+        raise BadInput("the network has no product with a point after it, so no noise of a board fits it")
     inputs = _inputs(noisy, [module for _, module in products], example)
     found = {}
     for (point, module), level in zip(products, inputs, strict=True):
+        if isinstance(module, OrderedLinear):
+            found[point.name] = (module.noise * module.blocks**0.5).tolist()
+            continue
         vectors, weights = _vectors(module, level)
         splits = even_splits(weights.shape[0], chip.geometry.rows)
         codes = _codes_per_unit(vectors, weights, splits, own, schedule, point.name)
@@ -81,19 +84,21 @@ def measured_strengths(
     return Strengths.of(found)
 
 
-def _product(noisy: NoisyModule, point: Point) -> nn.Linear | nn.Conv2d | None:
+def _product(noisy: NoisyModule, point: Point) -> Product | None:
     if point.op not in (Op.CONV, Op.FC, Op.OUT):
         return None
     net = noisy.net if noisy.way == "graph" else noisy.net.get_submodule("net")
     module = dict(net.named_modules()).get(point.source)
-    if not isinstance(module, nn.Linear | nn.Conv2d):
+    if isinstance(module, OrderedConv2d):
+        return module.product
+    if not isinstance(module, Product):
         return None
     if isinstance(module, nn.Linear) and len(point.shape) != 1:
         raise BadInput(f"the product before {point.name} gives shape {point.shape} a sample; a board gives vectors")
     return module
 
 
-def _inputs(noisy: NoisyModule, modules: list[nn.Linear | nn.Conv2d], example: Tensor) -> list[Tensor]:
+def _inputs(noisy: NoisyModule, modules: list[Product], example: Tensor) -> list[Tensor]:
     """What comes into each module, without noise."""
     noisy.quiet()
     seen: dict[nn.Module, Tensor] = {}

@@ -83,9 +83,10 @@ class NoisyModule(nn.Module):
         Raises:
             BadInput: a generator on another device.
         """
+        owners = dict(self.named_modules())
         for name, value in self.buffers_of(self.strengths, samples, generator, factor=factor).items():
             owner, _, field = name.rpartition(".")
-            setattr(self.get_submodule(owner), field, value)
+            setattr(owners[owner], field, value)
         self._drawn = True
 
     def buffers_of(
@@ -217,14 +218,18 @@ def _hooked(
 
 
 def _shapes(made: _Made, net: nn.Module, example: Tensor) -> dict[str, tuple[int, ...]]:
-    """Shape of one sample's activation at every point; refuses a network that is not the same with points."""
+    """Shape of one sample's activation at every point, which takes its type and device from it.
+
+    Refuses a network that is not the same with points.
+    """
     seen: dict[str, tuple[int, ...]] = {}
     handles = []
     points = made.net.get_submodule(POINTS)
     for name, point in points.named_children():
 
-        def see(_module: nn.Module, _inputs: Any, output: Tensor, name: str = name) -> None:
+        def see(point: nn.Module, _inputs: Any, output: Tensor, name: str = name) -> None:
             seen[name] = tuple(output.shape)
+            point.to(output.device, output.dtype if output.is_floating_point() else None)
 
         handles.append(point.register_forward_hook(see))
     try:

@@ -110,11 +110,19 @@ _FUNCTIONS: Final[dict[Any, Op]] = {
 def op_of_module(module: nn.Module, more: Mapping[type[nn.Module], Op]) -> Op | None:
     """The operation that a module is, None for one without a point (flatten, dropout) or made of others.
 
+    A class that is not torch's own may say what it is by an attribute ``operation``, a value of :class:`Op`.
+
     Args:
         module: any.
         more: operations by class, which come first.
     """
-    for kind, op in (*more.items(), *_MODULES):
+    for kind, op in more.items():
+        if isinstance(module, kind):
+            return op
+    declared = getattr(type(module), "operation", None)
+    if isinstance(declared, str) and declared in list(Op):
+        return Op(declared)
+    for kind, op in _MODULES:
         if isinstance(module, kind):
             return op
     return None

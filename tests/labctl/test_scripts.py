@@ -39,6 +39,7 @@ def test_every_script_is_short() -> None:
         "compare_a_network.py",
         "export_for_matlab_and_pandas.py",
         "refine_by_gradient.py",
+        "train_under_noise.py",
     ]
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 40 for path in scripts)
 
@@ -73,3 +74,13 @@ def test_refine_by_gradient(tmp_path: Path) -> None:
     for line in said[1:]:
         assert float(line.split()[3]) < 5, line
     assert len(said) == 4
+
+
+def test_train_under_noise(tmp_path: Path) -> None:
+    """A network trained under noise bears more of it, by more than twice the standard error of either share."""
+    clean, noisy = (
+        [float(share) for share in line.split()[1:]]
+        for line in start("train_under_noise.py", tmp_path).splitlines()[1:]
+    )
+    assert clean[0] > 0.9
+    assert noisy[2] > clean[2] + 0.1

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from data import BadInput, Schedule
-from models.layers import OrderedLinear
+from models.layers import OrderedConv2d, OrderedLinear
 from models.noise import ADDITIVE, NoisyModule, Op, Strengths, inject
 from models.parameters import ChipParameters
 from tests.models.chips import SMALL
@@ -130,16 +130,47 @@ def test_modes_and_running_means_stay_as_they_were() -> None:
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-def test_further_classes_can_be_operations() -> None:
-    """A layer of ours, which computes as an array would."""
-    layer = OrderedLinear(torch.ones(8, 3), ChipParameters.ideal(SMALL, 1.0), Schedule())
-    net = nn.Sequential(layer, nn.ReLU())
-    codes = torch.randint(0, 4, (5, 8), generator=chance()).float()
-    noisy = inject(net, ADDITIVE, codes, more={OrderedLinear: Op.FC})
-    assert names(noisy) == "input out relu1"
+@pytest.mark.parametrize("way", ["graph", "hooks"])
+def test_layers_of_ours_are_operations(way: str) -> None:
+    """They compute as an array would, and are made of functions that are not."""
+    chip = ChipParameters.ideal(SMALL, 1.0)
+    first = OrderedConv2d(torch.ones(2, 1, 3, 3), chip, Schedule())
+    net = nn.Sequential(first, nn.Flatten(), nn.ReLU(), OrderedLinear(torch.ones(8, 3), chip, Schedule(), codes=False))
+    codes = torch.randint(0, 2, (5, 1, 4, 4), generator=chance()).float()
+    noisy = inject(net, ADDITIVE, codes, way=way)
+    assert names(noisy) == "input conv1 relu1 out"
     noisy.set_strengths(training=Strengths.at("out", 1.0))
     noisy.draw(5, chance())
-    torch.testing.assert_close(noisy(codes), (layer(codes) + noisy.point("out").draw).relu())
+    torch.testing.assert_close(noisy(codes), net(codes) + noisy.point("out").draw)
+
+
+def test_further_classes_can_be_operations() -> None:
+    """An operation made of others has one point, behind it."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * self.inner(x)
+
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), Twice())
+    for way in ("graph", "hooks"):
+        noisy = inject(net, ADDITIVE, X, more={Twice: Op.ACTIVATION}, way=way)
+        assert names(noisy) == "input out act1"
+        noisy.set_strengths(training=Strengths.at("act1", 1.0))
+        noisy.draw(3, chance())
+        torch.testing.assert_close(noisy(X), net(X) + noisy.point("act1").draw)
+
+
+@pytest.mark.parametrize("way", ["graph", "hooks"])
+def test_points_take_the_type_of_the_network(way: str) -> None:
+    net = Functional() if way == "graph" else Branching()
+    noisy = inject(net.double(), ADDITIVE, X.double())
+    noisy.set_strengths(training=Strengths.everywhere(1.0))
+    noisy.draw(3, chance())
+    assert {noisy.point(p.name).draw.dtype for p in noisy.points} == {torch.float64}
 
 
 def test_copies_are_independent() -> None:

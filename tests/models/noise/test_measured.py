@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from data import BadInput, Geometry, Schedule
 from models import ChipModel, run
 from models.conversion import to_integers
 from models.floatnet import FloatNetwork
+from models.layers import OrderedLinear
 from models.nets import lenet5, mlp
 from models.noise import ADDITIVE, MULTIPLICATIVE, NoisyModule, Op, Strengths, Vant, inject, measured_strengths
 from models.parameters import ChipParameters
@@ -91,6 +93,18 @@ def test_hooks_do_as_well() -> None:
     ways = [inject(net, ADDITIVE, example, way=way) for way in ("graph", "hooks")]
     one, other = (measured_strengths(noisy, example, board(), Schedule()) for noisy in ways)
     assert one == other
+
+
+def test_layers_of_ours_have_the_noise_of_their_chip() -> None:
+    """In output codes; against repeats of the layer's own trial noise, which comes in before it rounds."""
+    chip = board(0.02)
+    layer = OrderedLinear(torch.randint(-63, 64, (90, 6), generator=chance()).float(), chip, Schedule())
+    vectors = torch.randint(0, 32, (300, 90), generator=chance(1)).float()
+    noisy = inject(nn.Sequential(layer), ADDITIVE, vectors)
+    strengths = np.array(measured_strengths(noisy, vectors, board(1.0, seed=9), Schedule()).value("out"))
+    answers = torch.stack([layer(vectors, layer.draw(300, chance(seed))).detach() for seed in range(12)])
+    scatter = answers.var(dim=0).mean(dim=0).sqrt().numpy()
+    np.testing.assert_allclose(np.sqrt(strengths**2 + 3 / 12), scatter, rtol=0.06)
 
 
 def test_what_has_no_such_noise_is_refused() -> None:
