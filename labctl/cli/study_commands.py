@@ -1,7 +1,8 @@
-"""Commands for studies: ``study ordering``, ``study calibration``, ``study status``, ``study report``."""
+"""Commands for studies: one for each kind, ``study status``, ``study report``."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,13 @@ from labctl.cli.options import AsJson, Seed
 
 if TYPE_CHECKING:
     from labctl.studies.asking import Asked
-    from labctl.studies.folder import Plan, State
+    from labctl.studies.folder import Plan, State, StudyFolder
+    from labctl.studies.pace import Pace
     from labctl.studies.runner import StudyResult
+    from labctl.studies.spreading import Spread
+
+WATCH_S = 1.0
+"""Seconds between two looks at a study that is watched."""
 
 study = typer.Typer(help="Experiments over many boards, arms and seeds.", rich_markup_mode=None)
 
@@ -23,7 +29,20 @@ Out = Annotated[
     typer.Option("--out", "-o", help="The study's folder; the same one goes on with what is missing."),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, max=256, help="Processes; without it one for each processor.")
+    int | None,
+    typer.Option("--workers", min=1, max=256, help="Processes of this machine; without it one for each processor."),
+]
+Resources = Annotated[
+    str, typer.Option("--resources", help="What only one point at a time can use here, e.g. gpu=1,board=1.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers compute: tcp:// or tls://HOST:PORT."
+    ),
+]
+Slurm = Annotated[
+    Path | None, typer.Option("--slurm", metavar="FILE.toml", help="Jobs to ask SLURM for, whose workers compute.")
 ]
 
 Boards = Annotated[
@@ -38,15 +57,19 @@ def ordering(
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
+    resources: Resources = "",
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
     as_json: AsJson = False,
 ) -> None:
     """What the order of events costs, on emulated boards.
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
-    from labctl.studies.asking import Asked
+    from labctl.studies.asking import Asked, spread_of
 
-    _start(Asked("ordering", _scope(quick), seed, geometry), out, workers, as_json)
+    spread = spread_of(workers, resources, scheduler, slurm)
+    _start(Asked("ordering", _scope(quick), seed, geometry), out, spread, as_json)
 
 
 @study.command("calibration")
@@ -56,31 +79,51 @@ def calibration(
     seed: Seed = 1,
     out: Out = None,
     workers: Workers = None,
+    resources: Resources = "",
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
     as_json: AsJson = False,
 ) -> None:
     """How well calibrations predict and whether their intervals hold, on emulated boards.
 
     Stopped with Ctrl-C or killed, the same command goes on.
     """
-    from labctl.studies.asking import Asked
+    from labctl.studies.asking import Asked, spread_of
 
-    _start(Asked("calibration", _scope(quick), seed, geometry), out, workers, as_json)
+    spread = spread_of(workers, resources, scheduler, slurm)
+    _start(Asked("calibration", _scope(quick), seed, geometry), out, spread, as_json)
 
 
 @study.command("status")
 def status(
     folder: Annotated[Path, typer.Argument(help="The study's folder.")],
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Say it again as points are finished, until the run ends.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How far a study is, and what failed."""
+    """How far a study is, how fast it goes, and what failed; also while another process works on it."""
     from labctl.studies.folder import StudyFolder
 
     opened = StudyFolder(folder)
     plan, state = opened.plan(), opened.state()
+    while watch and state.running:
+        _say_status(opened, plan, state, as_json)
+        before = len(state.done), len(state.failed)
+        while state.running and (len(state.done), len(state.failed)) == before:
+            time.sleep(WATCH_S)
+            state = opened.state()
+    _say_status(opened, plan, state, as_json)
+
+
+def _say_status(opened: StudyFolder, plan: Plan, state: State, as_json: bool) -> None:
+    from labctl.studies.pace import pace
+
+    speed = pace(opened, state)
     if as_json:
-        emit(describe(plan, state))
+        emit(describe(plan, state, speed))
         return
-    for line in sentences(plan, state):
+    for line in sentences(plan, state, speed):
         say(line)
 
 
@@ -113,11 +156,12 @@ def _scope(quick: bool) -> str:
     return "quick" if quick else "full"
 
 
-def _start(asked: Asked, out: Path | None, workers: int | None, as_json: bool) -> None:
+def _start(asked: Asked, out: Path | None, workers: Spread, as_json: bool) -> None:
+    asked.checked(workers)
     run(asked.plan(), out or Path("runs") / asked.folder_name, workers, as_json)
 
 
-def run(plan: Plan, folder: Path, workers: int | None, as_json: bool) -> None:
+def run(plan: Plan, folder: Path, workers: Spread, as_json: bool) -> None:
     """Run a study and say what was found.
 
     Raises:
@@ -153,8 +197,9 @@ def _tell(plan: Plan, result: StudyResult, as_json: bool) -> None:
         say(f"Table:  {folder.table}")
 
 
-def describe(plan: Plan, state: State) -> dict[str, object]:
-    """A study's state as plain values."""
+def describe(plan: Plan, state: State, speed: Pace | None = None) -> dict[str, object]:
+    """A study's state, and how fast it goes, as plain values."""
+    pace = {} if speed is None else {"points_per_hour": speed.per_hour, "left_s": speed.left_s}
     return {
         "study": plan.study,
         "scope": plan.scope,
@@ -166,18 +211,25 @@ def describe(plan: Plan, state: State) -> dict[str, object]:
         "waiting": state.waiting,
         "running": state.running,
         "complete": state.complete,
+        **pace,
     }
 
 
-def sentences(plan: Plan, state: State) -> list[str]:
-    """A study's state for people."""
+def sentences(plan: Plan, state: State, speed: Pace | None = None) -> list[str]:
+    """A study's state, and how fast it goes, for people."""
+    from labctl.scanning.drawing import duration
+
     lines = [
         f"Study {plan.study} ({plan.scope}, seed {plan.seed}): {len(state.done)} of {len(plan.points)} points are done"
         + (", a process is at work on it." if state.running else ".")
     ]
+    if speed is not None and speed.per_hour is not None and speed.left_s is not None:
+        lines.append(
+            f"{speed.per_hour:.3g} points an hour; the rest takes about {duration(speed.left_s)} at that pace."
+        )
     lines += [f"{item.key} failed: {item.message}" for item in state.failed]
     if state.blocked:
         lines.append(f"{len(state.blocked)} points wait for one that failed.")
     if state.waiting:
-        lines.append(f"{len(state.waiting)} points have not been tried yet.")
+        lines.append(f"{len(state.waiting)} points are not done yet.")
     return lines

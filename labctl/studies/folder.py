@@ -19,14 +19,13 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from data.errors import BadInput
 from labctl.plain import plain
+from labctl.studies.holding import Holding, mark
 from labctl.studies.points import Point, Row, check_plan
 
 FORMAT = "labctl study"
@@ -95,7 +94,7 @@ class StudyFolder:
         self._plan = path / "plan.json"
         self._findings = path / "findings.json"
         self._failed = path / "failed"
-        self._running = path / "running.json"
+        self._holding = Holding(path / "running.json")
 
     def begin(self, plan: Plan) -> None:
         """Write the plan, or see that the one which is there is the same.
@@ -124,7 +123,7 @@ class StudyFolder:
             content = json.loads(self._plan.read_text(encoding="utf-8"))
             if content["format"] != FORMAT or content["version"] > VERSION:
                 raise BadInput(f"{self._plan} was not written by this version of labctl")
-            points = tuple(Point(p["key"], p["settings"], tuple(p["needs"])) for p in content["points"])
+            points = tuple(Point.read(point) for point in content["points"])
             return Plan(content["study"], content["scope"], int(content["seed"]), points)
         except FileNotFoundError:
             raise BadInput(f"there is no study in {self.path}") from None
@@ -139,18 +138,29 @@ class StudyFolder:
         """Whether a point is finished."""
         return (self.place(key) / "result.json").is_file()
 
+    def finished(self, key: str) -> float:
+        """When a finished point was finished, in seconds since the epoch; 0 for one that is not."""
+        try:
+            return (self.place(key) / "result.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         """A new folder for a point; without an error it becomes the finished one in one step.
 
         Whoever comes second with the same point finds it finished; what it brings is thrown away.
         """
-        part = self.points / f".{key}.{os.getpid()}.part"
+        part = self.points / f".{key}.{mark()}.part"
         part.mkdir()
         try:
             yield part
-            if not self.is_done(key):
+            try:
                 part.replace(self.place(key))
+            except OSError:
+                # A folder that holds something is not replaced: somebody else was first.
+                if not self.is_done(key):
+                    raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -176,7 +186,7 @@ class StudyFolder:
 
     def computing(self) -> tuple[str, ...]:
         """Keys of the points that are being computed now; only what a process that still runs has begun."""
-        if self._holder() is None:
+        if self._holding.holder() is None:
             return ()
         return tuple(sorted(part.name[1:].rsplit(".", 2)[0] for part in self.points.glob(".*.part")))
 
@@ -196,9 +206,9 @@ class StudyFolder:
         shutil.rmtree(self._failed, ignore_errors=True)
         self.sweep()
 
-    def sweep(self) -> None:
-        """Throw away half-done points. Only while holding the folder."""
-        for part in self.points.glob(".*.part"):
+    def sweep(self, key: str = "*") -> None:
+        """Throw away half-done points, or one that nobody computes. Only while holding the folder."""
+        for part in self.points.glob(f".{key}.*.part"):
             shutil.rmtree(part, ignore_errors=True)
 
     def state(self) -> State:
@@ -217,7 +227,8 @@ class StudyFolder:
                 blocked.append(point.key)
             else:
                 waiting.append(point.key)
-        return State(tuple(done), tuple(failed.values()), tuple(blocked), tuple(waiting), self._holder() is not None)
+        running = self._holding.holder() is not None
+        return State(tuple(done), tuple(failed.values()), tuple(blocked), tuple(waiting), running)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -226,37 +237,26 @@ class StudyFolder:
         Raises:
             BadInput: another one is.
         """
-        if self._holder() is None:
-            self._running.unlink(missing_ok=True)
-        me = psutil.Process()
-        try:
-            with self._running.open("x", encoding="utf-8") as file:
-                json.dump({"pid": me.pid, "started": me.create_time()}, file)
-        except FileExistsError:
-            raise BadInput(f"process {self._holder()} is at work on the study in {self.path}; wait for it") from None
-        try:
+        with self._holding.held(self.path):
             yield
-        finally:
-            self._running.unlink(missing_ok=True)
 
-    def _holder(self) -> int | None:
-        """The process that works here; None where there is none, or it ended without a word."""
-        try:
-            content = json.loads(self._running.read_text(encoding="utf-8"))
-            process = psutil.Process(int(content["pid"]))
-            return process.pid if abs(process.create_time() - float(content["started"])) < 1.0 else None
-        except (OSError, ValueError, KeyError, psutil.Error):
-            return None
+    def refresh(self) -> None:
+        """Say again that we are at work; to be called now and then while the folder is held."""
+        self._holding.refresh()
+
+    def since(self) -> float | None:
+        """When the work that goes on now began, in seconds since the epoch; None where nobody is at work."""
+        return self._holding.since
 
 
 def _as_read(plan: Plan) -> Plan:
     """The plan as it comes back from its file, where a tuple is a list."""
-    return Plan(plan.study, plan.scope, plan.seed, tuple(Point(p.key, plain(p.settings), p.needs) for p in plan.points))
+    return replace(plan, points=tuple(replace(point, settings=plain(point.settings)) for point in plan.points))
 
 
 def _write(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
     """JSON in one step: whoever reads meets the whole file or none."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{mark()}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
             json.dump(content, file, indent=1, allow_nan=False)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from data.errors import BadInput
+from data.errors import Problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, str | int | float | bool]
 """One line of the table; a column that a row does not name is empty there."""
+
+RESOURCE: Final = re.compile(r"[a-z][a-z-]*")
+"""What names a resource."""
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
@@ -30,11 +33,18 @@ class Point:
         key: names it and its folder: small letters, digits, ``.``, ``+`` and ``-``.
         settings: all that it depends on, as JSON has it; seeds included.
         needs: keys of points that come before it in the plan.
+        uses: what the worker that computes it must own, e.g. ``gpu`` or ``board``; one of each at a time.
     """
 
     key: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Point:
+        """The point that was written as JSON; one of before resources uses none."""
+        return cls(content["key"], content["settings"], tuple(content["needs"]), tuple(content.get("uses", ())))
 
 
 class Compute(Protocol):
@@ -110,16 +120,27 @@ def load_function(name: str) -> Any:
 
 
 def check_plan(points: Sequence[Point]) -> None:
-    """Raise :class:`BadInput` if a key is no name, comes twice, or a point needs one that does not come before it."""
-    if not points:
-        raise BadInput("the plan of the study has no points")
+    """See that a plan makes sense.
+
+    Raises:
+        Problems: all that does not: no points, keys that are no names or come twice, points that need one which does
+            not come before them, resources that are no names.
+    """
+    problems = [] if points else ["it has no points"]
     seen: set[str] = set()
     for point in points:
         if not _KEY.fullmatch(point.key):
-            raise BadInput(f"{point.key!r} cannot name a point; use small letters, digits, '.', '+' and '-'")
+            problems.append(f"{point.key!r} cannot name a point; use small letters, digits, '.', '+' and '-'")
         if point.key in seen:
-            raise BadInput(f"the plan of the study has two points {point.key}")
+            problems.append(f"there are two points {point.key}")
         missing = [key for key in point.needs if key not in seen]
         if missing:
-            raise BadInput(f"point {point.key} needs {', '.join(missing)}, which does not come before it in the plan")
+            problems.append(f"point {point.key} needs {', '.join(missing)}, which does not come before it in the plan")
+        problems += [
+            f"point {point.key} uses {name!r}; a resource is small letters and '-'"
+            for name in point.uses
+            if not RESOURCE.fullmatch(name)
+        ]
         seen.add(point.key)
+    if problems:
+        raise Problems("the plan of the study", problems)

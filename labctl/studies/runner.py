@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import BadInput
+from data.errors import BadInput, Problems
 from labctl.progress import Listener, Stop, never, silent
-from labctl.studies.folder import Failure, Plan, State, StudyFolder
-from labctl.studies.points import Point, Presented, Study
+from labctl.studies.folder import Plan, State, StudyFolder
+from labctl.studies.points import Presented, Study
+from labctl.studies.run import Run
+from labctl.studies.spreading import Spread
 from labctl.studies.tables import collect, write_table
-from labctl.studies.workers import Workers
-
-log = logging.getLogger(__name__)
-
-LOOK_S = 0.3
-"""Seconds between two looks at whether the study should stop."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +35,38 @@ def run_study(
     plan: Plan,
     path: Path,
     *,
-    workers: int | None = None,
+    workers: Spread | int | None = None,
     listener: Listener = silent,
     stop: Stop = never,
 ) -> StudyResult:
     """Compute the points that are missing and write table and report; may be called again after any end.
 
-    A point that fails is noted and tried again by the next call; those that need it wait, all others are done.
-    Ctrl-C ends the workers at once; finished points are kept.
+    A point that fails is noted and tried again by the next call; those that need it wait, all others are done. One
+    whose worker ended in the middle is tried again at once, a few times. Ctrl-C ends the workers at once; finished
+    points are kept.
 
     Args:
         study: what to do.
         plan: its points; must be that of the folder if there is one.
         path: the study's folder, made if it is not there.
-        workers: processes; None for one for each processor.
+        workers: processes of this machine, None for one for each processor; or how else the work is spread.
         listener: hears of progress.
         stop: asked now and then; true ends the workers at once and reports on what is finished.
 
     Raises:
-        BadInput: the folder holds another plan, cannot be written to, or another process works in it.
+        BadInput: the folder holds another plan, cannot be written to, or another process works in it; the workers
+            cannot be had, or none of them can compute some of the points.
     """
+    spread = Spread.of(workers)
+    if problems := spread.problems():
+        raise Problems("the study cannot be spread as asked", problems)
     folder = StudyFolder(path)
     folder.begin(plan)
     with folder.held():
         folder.tidy()
         try:
-            with Workers(study.compute, path, workers or os.cpu_count() or 1) as processes:
-                _Run(folder, plan, processes, listener, stop).all()
+            with spread.opened(study.compute, folder) as crew:
+                Run(folder, plan, crew, listener, stop).all()
         finally:
             # Workers that were ended in the middle of a point leave its half behind.
             folder.sweep()
@@ -120,42 +119,6 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
     except OSError as error:
         raise BadInput(f"the results cannot be written to {target}: {error.strerror or error}") from error
     return page, table, pictures
-
-
-class _Run:
-    """The points of one run: begun in the order of the plan as soon as what they need is there."""
-
-    def __init__(self, folder: StudyFolder, plan: Plan, workers: Workers, listener: Listener, stop: Stop) -> None:
-        self._folder = folder
-        self._workers = workers
-        self._listener = listener
-        self._stop = stop
-        self._total = len(plan.points)
-        self._done = {point.key for point in plan.points if folder.is_done(point.key)}
-        self._waiting = [point for point in plan.points if point.key not in self._done]
-
-    def all(self) -> None:
-        """Do everything that can be done."""
-        self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points")
-        while not self._stop():
-            while self._workers.free and (point := self._next()) is not None:
-                self._waiting.remove(point)
-                self._workers.begin(point)
-            if not self._workers.busy:
-                return
-            for outcome in self._workers.wait(LOOK_S):
-                self._note(outcome.key, outcome.failure)
-
-    def _next(self) -> Point | None:
-        return next((point for point in self._waiting if self._done.issuperset(point.needs)), None)
-
-    def _note(self, key: str, failure: Failure | None) -> None:
-        if failure is None:
-            self._done.add(key)
-        else:
-            self._folder.fail(failure)
-            log.warning("point %s failed: %s", key, failure.message)
-        self._listener(len(self._done) / self._total, f"{len(self._done)} of {self._total} points, last {key}")
 
 
 def command(plan: Plan) -> str:

@@ -1,0 +1,205 @@
+"""Workers of a Dask scheduler: processes on any machines that see the study's folder.
+
+Dask knows which workers there are and what they own, brings points there and outcomes back, begins a point again whose
+worker is lost, and encrypts; what a worker does is in :mod:`labctl.studies.far`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from distributed import Client, Future, KilledWorker
+from distributed import wait as wait_for
+
+from data.errors import BadInput, LabctlError, Problems
+from labctl.plain import plain
+from labctl.studies.far import Order, compute_far, fingerprint, objections
+from labctl.studies.folder import Failure, StudyFolder
+from labctl.studies.points import Point
+from labctl.studies.workers import Lack, Outcome
+
+log = logging.getLogger(__name__)
+
+CONNECT_S: Final = 10.0
+"""Seconds that a scheduler has to answer."""
+COMING_S: Final = 60.0
+"""Seconds that a worker may take to come back, or to be started by whoever runs the scheduler."""
+LOOK_S: Final = 1.0
+"""Seconds between two looks at which workers there are."""
+
+
+class ClusterWorkers:
+    """The workers of a scheduler.
+
+    Args:
+        client: connected to the scheduler; closed by :meth:`close`.
+        order: what they work on.
+        patience_s: for how long a worker that does not exist yet is waited for.
+        advice: how workers are started.
+        after: called last by :meth:`close`.
+    """
+
+    def __init__(
+        self, client: Client, order: Order, patience_s: float, advice: str, after: Callable[[], None] = lambda: None
+    ) -> None:
+        self._client = client
+        self._order = order
+        self._patience_s = patience_s
+        self._advice = advice
+        self._after = after
+        self._begun: dict[Future, Point] = {}
+        self._known: list[Mapping[str, float]] = []
+        self._looked = float("-inf")
+
+    @property
+    def busy(self) -> int:
+        """Points that the scheduler has been given."""
+        return len(self._begun)
+
+    def free(self, point: Point) -> bool:
+        """Whether a worker that owns what the point uses can begin it now."""
+        owners = self._owners(point)
+        used = Counter(name for other in self._begun.values() for name in other.uses)
+        return len(self._begun) < len(self._workers()) and all(
+            used[name] < sum(int(worker.get(name, 0)) for worker in owners) for name in point.uses
+        )
+
+    def lack(self, point: Point) -> Lack | None:
+        """Why no worker can compute the point; None where one can."""
+        if self._owners(point):
+            return None
+        if not point.uses:
+            return Lack(f"the scheduler has no workers; {self._advice}", self._patience_s)
+        names = " and ".join(point.uses)
+        given = ",".join(f"{name}=1" for name in point.uses)
+        return Lack(f"it uses {names}, and no worker owns that; {self._advice} --resources {given}", self._patience_s)
+
+    def begin(self, point: Point) -> None:
+        """Give a point to the scheduler."""
+        future = self._client.submit(
+            compute_far,
+            self._order,
+            plain(point),
+            key=f"labctl-{point.key}-{uuid.uuid4().hex}",
+            resources=dict.fromkeys(point.uses, 1) or None,
+            pure=False,
+        )
+        self._begun[future] = point
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        """Outcomes of points that ended since; waits for the first, at most so many seconds.
+
+        Raises:
+            BadInput: a worker cannot work on this study.
+            LabctlError: the scheduler is gone.
+        """
+        if self._client.status not in {"running", "connecting"}:
+            raise LabctlError(self._gone())
+        if not self._begun:
+            time.sleep(timeout_s)
+            return []
+        with suppress(TimeoutError), self._client.as_current():
+            wait_for(list(self._begun), timeout=timeout_s, return_when="FIRST_COMPLETED")
+        ended = [future for future in self._begun if future.done()]
+        return [self._outcome(future, self._begun.pop(future)) for future in ended]
+
+    def close(self) -> None:
+        """End all work: what is being computed is given up, the connection closed."""
+        try:
+            with suppress(OSError, TimeoutError):
+                self._client.cancel(list(self._begun), force=True)
+            self._begun.clear()
+            self._client.close()
+        finally:
+            self._after()
+
+    def check(self) -> None:
+        """See that the workers there are now can work on this study.
+
+        Raises:
+            Problems: all that stands in their way.
+        """
+        try:
+            answers: Mapping[str, Any] = self._client.run(objections, self._order, on_error="return")
+        except OSError as error:
+            raise LabctlError(self._gone()) from error
+        found: dict[str, None] = {}
+        for address, answer in answers.items():
+            if isinstance(answer, ModuleNotFoundError):
+                found[f"the worker {address} has no {answer.name}; install labctl[studies] there"] = None
+            elif isinstance(answer, Exception):
+                found[f"the worker {address} does not answer: {answer!r}"] = None
+            else:
+                found.update(dict.fromkeys(answer))
+        if found:
+            raise Problems("workers cannot work on this study", list(found))
+
+    def _outcome(self, future: Future, point: Point) -> Outcome:
+        if future.status == "cancelled":
+            raise LabctlError(self._gone())
+        if future.status == "error":
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                sentence = f"{error.allowed_failures + 1} workers ended while they computed it"
+                return Outcome(point.key, Failure(point.key, sentence))
+            return Outcome(point.key, Failure(point.key, repr(error)))
+        told: Mapping[str, Any] = future.result()
+        if found := told.get("objections"):
+            raise Problems("a worker cannot work on this study", found)
+        failure = told["failure"]
+        if failure is None and told["lost"]:
+            return Outcome(point.key, Failure(point.key, "its worker gave it up"), lost=True)
+        return Outcome(point.key, None if failure is None else Failure(**failure), bool(told["lost"]))
+
+    def _owners(self, point: Point) -> list[Mapping[str, float]]:
+        return [worker for worker in self._workers() if all(worker.get(name, 0) >= 1 for name in point.uses)]
+
+    def _workers(self) -> list[Mapping[str, float]]:
+        """What each worker owns, as the scheduler said a moment ago."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            workers = self._client.scheduler_info()["workers"].values()
+            self._known = [item["resources"] for item in workers if item["status"] == "running"]
+        return self._known
+
+    def _gone(self) -> str:
+        return "the scheduler is out of reach; finished points are kept, and the same command goes on when it is back"
+
+
+def order_of(compute: str, folder: StudyFolder) -> Order:
+    """What far workers are told about a study."""
+    from labctl import __version__
+
+    path = folder.path.resolve()
+    return Order(compute, str(path), fingerprint(path), __version__)
+
+
+def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
+    """The workers of a running scheduler.
+
+    Certificates for ``tls://`` are those of Dask's configuration (``distributed.comm.tls``).
+
+    Raises:
+        BadInput: nobody answers, it has no workers, or they cannot work on this study.
+    """
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl")
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        hint = "; say where the certificates are in Dask's configuration" if address.startswith("tls") else ""
+        raise BadInput(f"no scheduler answers at {address} within {CONNECT_S:g} s: {error}{hint}") from error
+    workers = ClusterWorkers(
+        client, order_of(compute, folder), COMING_S, f"start one with `dask worker {address} --nthreads 1`"
+    )
+    try:
+        workers.check()
+    except BaseException:
+        workers.close()
+        raise
+    return workers
