@@ -16,9 +16,11 @@ from typing import Any, Final
 
 from distributed import Client, Future, KilledWorker
 from distributed import wait as wait_for
+from distributed.client import FuturesCancelledError
 
 from data.errors import BadInput, LabctlError, Problems
 from labctl.plain import plain
+from labctl.studies.cluster_loop import start_loop
 from labctl.studies.far import Order, compute_far, fingerprint, objections
 from labctl.studies.folder import Failure, StudyFolder
 from labctl.studies.points import Point
@@ -104,8 +106,11 @@ class ClusterWorkers:
         if not self._begun:
             time.sleep(timeout_s)
             return []
-        with suppress(TimeoutError), self._client.as_current():
-            wait_for(list(self._begun), timeout=timeout_s, return_when="FIRST_COMPLETED")
+        try:
+            with suppress(TimeoutError), self._client.as_current():
+                wait_for(list(self._begun), timeout=timeout_s, return_when="FIRST_COMPLETED")
+        except FuturesCancelledError as error:
+            raise LabctlError(self._gone()) from error
         ended = [future for future in self._begun if future.done()]
         return [self._outcome(future, self._begun.pop(future)) for future in ended]
 
@@ -141,8 +146,6 @@ class ClusterWorkers:
             raise Problems("workers cannot work on this study", list(found))
 
     def _outcome(self, future: Future, point: Point) -> Outcome:
-        if future.status == "cancelled":
-            raise LabctlError(self._gone())
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker):
@@ -189,14 +192,15 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
     Raises:
         BadInput: nobody answers, it has no workers, or they cannot work on this study.
     """
+    loop, stop = start_loop()
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl")
+        client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl", loop=loop)
     except (OSError, TypeError, ValueError, RuntimeError) as error:
+        stop()
         hint = "; say where the certificates are in Dask's configuration" if address.startswith("tls") else ""
         raise BadInput(f"no scheduler answers at {address} within {CONNECT_S:g} s: {error}{hint}") from error
-    workers = ClusterWorkers(
-        client, order_of(compute, folder), COMING_S, f"start one with `dask worker {address} --nthreads 1`"
-    )
+    advice = f"start one with `dask worker {address} --nthreads 1`"
+    workers = ClusterWorkers(client, order_of(compute, folder), COMING_S, advice, stop)
     try:
         workers.check()
     except BaseException:
