@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -50,6 +51,7 @@ def run(options: Options) -> int:
     """Open the window and stay until it is closed; returns the exit code."""
     app = application()
     window, client = open_window(options)
+    window.filled.connect(keep_collections_short)
     guard = Guard(window.show_mistake)
     guard.install()
     signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -86,6 +88,16 @@ def application() -> QApplication:
     QGuiApplication.setApplicationName("labctl")
     QGuiApplication.setDesktopFileName("labctl")
     return QApplication(sys.argv[:1])
+
+
+def keep_collections_short() -> None:
+    """Leave what there is now out of all later garbage collections.
+
+    Modules and panels stay until the end; to look through them again and again holds the window up for longer than a
+    frame may take.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def open_window(options: Options, client: ServiceClient | None = None) -> tuple[MainWindow, ServiceClient]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import qtawesome
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QIcon
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolBar, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from gui.actions import Actions
 from gui.desk import Desk
 from gui.models.spans import span
 from gui.theme import Theme, figures_font
 from gui.widgets.badge import SimulatedBadge
-from gui.widgets.light import light_icon
+from gui.widgets.light import LightLabel
+from gui.widgets.progress import ProgressLine
 from labctl.service.messages import BenchStatus, EngineStatus, Light, TaskProgress
 from labctl.service.requests.engine import Steer, Verb
 
@@ -41,6 +42,7 @@ class Controls(QToolBar):
         self._desk = desk
         self._theme = theme
         self._tasks: dict[int, TaskProgress] = {}
+        self._offers = (False, "")
         self._pause = actions.add(RUN, "&Pause", self.pause_or_resume, keys="F6", tip="Hold at the next checkpoint")
         self._stop = actions.add(
             RUN,
@@ -55,12 +57,9 @@ class Controls(QToolBar):
         for action in (self._pause, self._stop, self._abort):
             self.addAction(action)
         self.addSeparator()
-        self._light = QLabel()
+        self._light = LightLabel()
         self._state = QLabel("idle")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(10)
-        self._bar.setMinimumWidth(60)
+        self._bar = ProgressLine()
         self._bar.setMaximumWidth(220)
         self._counts = QLabel()
         self._counts.setFont(figures_font())
@@ -103,8 +102,10 @@ class Controls(QToolBar):
     def _show(self) -> None:
         status = self._desk.engine
         resume = status.state in ("paused", "pausing")
-        self._pause.setText("&Resume" if resume else "&Pause")
-        self._pause.setIcon(_icon("mdi6.play" if resume else "mdi6.pause", self._theme))
+        if (resume, self._theme.name) != self._offers:  # a new picture is drawn by everything that shows the action
+            self._offers = resume, self._theme.name
+            self._pause.setText("&Resume" if resume else "&Pause")
+            self._pause.setIcon(_icon("mdi6.play" if resume else "mdi6.pause", self._theme))
         task = next(iter(self._tasks.values()), None)
         if status.active or status.state == "failed" or task is None:
             self._show_engine(status)
@@ -116,7 +117,7 @@ class Controls(QToolBar):
 
     def _show_engine(self, status: EngineStatus) -> None:
         light = _LIGHTS.get(status.state, "warning")
-        self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
+        self._light.show_light(self._theme, light)
         words = [f"<b>{status.state}</b>"]
         if status.active:
             words.append(status.title)
@@ -128,20 +129,18 @@ class Controls(QToolBar):
         self._state.setToolTip(" · ".join([status.state, *words[1:]]))
         self._bar.setVisible(status.active)
         self._counts.setVisible(status.active)
-        self._bar.setMaximum(max(status.total, 1))
-        self._bar.setValue(status.done)
+        self._bar.show_fraction(status.done / max(status.total, 1))
         left = f", {span(status.left_s)} left" if status.left_s is not None else ""
         total = f" of {status.total}" if status.total else ""
         self._counts.setText(f"{status.done}{total}  {span(status.elapsed_s)}{left}")
 
     def _show_task(self, task: TaskProgress) -> None:
-        self._light.setPixmap(light_icon(self._theme, "busy").pixmap(16, 16))
+        self._light.show_light(self._theme, "busy")
         self._state.setText(f"<b>working</b> · {task.title}" + (f" · {task.message}" if task.message else ""))
         self._state.setToolTip(f"{task.title}: {task.message}")
         self._bar.show()
         self._counts.show()
-        self._bar.setMaximum(1000)
-        self._bar.setValue(int(1000 * task.fraction))
+        self._bar.show_fraction(task.fraction)
         self._counts.setText(f"{100 * task.fraction:3.0f} %")
 
     def _show_bench(self, status: BenchStatus) -> None:

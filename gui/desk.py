@@ -24,7 +24,7 @@ from labctl.service.request import Request
 log = logging.getLogger(__name__)
 
 EVERY_MS: Final = 20
-BUDGET_S: Final = 0.008
+BUDGET_S: Final = 0.004
 """Longest time for which messages are handed out before the window may draw and hear keys again."""
 
 M = TypeVar("M", bound=Message)

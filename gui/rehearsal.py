@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
 
-from gui.app import Options, application, open_window
+from gui.app import Options, application, keep_collections_short, open_window
 from gui.guard import Guard
 from gui.window import MainWindow
 from labctl.selftest.training import TrainMeanwhile
@@ -241,6 +241,7 @@ def main(folder: Path, began: float, minutes: float, runs: int) -> int:
     """Rehearse; 0 when the figures were written."""
     app = application()
     window, client = open_window(Options(demo=True, runs=folder / "runs", settings=folder / "settings.ini"))
+    window.filled.connect(keep_collections_short)
     rehearsal = Rehearsal(window, minutes, runs)
     conductor = Conductor(window, rehearsal.steps(began))
     failures: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QAction, QFont, QKeySequence
+from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -19,16 +19,16 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from data.errors import LabctlError
 from gui.desk import Desk
 from gui.models.plotstate import PlotState
 from gui.panels.plot_pages import PlotPages
 from gui.theme import Theme, figures_font
+from gui.widgets.elided import ElidedLabel
 from gui.widgets.empty import EmptyState
 from gui.widgets.figure import Source, copy_figure, save_figure
-from gui.widgets.light import light_icon
+from gui.widgets.light import LightLabel
 from gui.widgets.notice import Notice
 from gui.widgets.plot_bar import PlotBar
 from labctl.service.messages import Light, Points, RunBegan, RunData, RunEnded, Trouble
@@ -56,7 +56,6 @@ class PlotPanel(QWidget):
         self._colours: dict[str, str] = {}
         self.state = PlotState()
         self._drawn_at = 0.0
-        self._lit = ("", "")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -64,8 +63,8 @@ class PlotPanel(QWidget):
         self._notice = Notice(theme)
         self.bar = PlotBar(theme, self)
         self.pages = PlotPages(self.state, theme)
-        self._readout = _elided(figures_font(8.5))
-        self._figures = _elided(figures_font(8.5))
+        self._readout = ElidedLabel(font=figures_font(8.5))
+        self._figures = ElidedLabel(font=figures_font(8.5))
         self._figures.hide()
         self._empty = EmptyState(
             "No run yet",
@@ -107,8 +106,8 @@ class PlotPanel(QWidget):
 
     def _filled(self) -> QWidget:
         page = QWidget()
-        self._light = QLabel()
-        self._title = _elided()
+        self._light = LightLabel()
+        self._title = ElidedLabel()
         self._badge = QLabel()
         bold = self._badge.font()
         bold.setBold(True)
@@ -167,7 +166,7 @@ class PlotPanel(QWidget):
             )
         )
         pages.wanted.connect(self._wake)
-        pages.read.connect(self._readout.setText)
+        pages.read.connect(self._readout.say)
         pages.auto_changed.connect(partial(bar.check, "auto"))
 
     def _began(self, began: RunBegan) -> None:
@@ -230,7 +229,7 @@ class PlotPanel(QWidget):
             self.pages.draw()
             self._tell_colours()
             self.bar.show_slices(self.pages.slices)
-            self._figures.setText(self.pages.statistics())
+            self._figures.say(self.pages.statistics())
             self._show_heading()
         self._drawn_at = time.monotonic()
 
@@ -239,14 +238,12 @@ class PlotPanel(QWidget):
         if shown is None:
             return
         ended = _LIGHTS.get(shown.status, "fault")
-        if (ended, self._theme.name) != self._lit:  # drawn when it changes, not in every frame
-            self._lit = (ended, self._theme.name)
-            self._light.setPixmap(light_icon(self._theme, ended).pixmap(14, 14))
+        self._light.show_light(self._theme, ended)
         self._light.setToolTip(shown.status)
         words = [shown.began.title, shown.origin, shown.status, f"{shown.count:,} of {shown.began.total:,} points"]
-        self._title.setText(" · ".join(words))
         detail = [shown.began.run_id, shown.began.board, shown.began.file, shown.message]
-        self._title.setToolTip("\n".join([" · ".join(words), *(line for line in detail if line)]))
+        title = " · ".join(words)
+        self._title.say(title, "\n".join([title, *(line for line in detail if line)]))
         other = state.live is not None and state.live.running and state.live is not shown
         badge = (
             f"VIEW PAUSED, {state.waiting:,} points behind" if state.paused else "another run goes on" if other else ""
@@ -273,7 +270,7 @@ class PlotPanel(QWidget):
 
     def _choose_view(self, view: str) -> None:
         self.state.view = view  # type: ignore[assignment]
-        self._readout.clear()
+        self._readout.say("")
         self._wake()
 
     def _choose_x(self, name: str) -> None:
@@ -356,12 +353,3 @@ class PlotPanel(QWidget):
         files = (shown.began.file, *(run.began.file for run in self.state.overlays.values()))
         request = SaveCurves(files, name, self.state.x, self.state.ys)
         self._desk.ask(request, lambda path: self._notice.say(f"saved {path}", "ok"), self._failed)
-
-
-def _elided(font: QFont | None = None) -> QLabel:
-    """A line that ends in dots where there is no room for it."""
-    label: QLabel = QElidingLabel()
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if font is not None:
-        label.setFont(font)
-    return label

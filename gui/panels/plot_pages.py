@@ -38,7 +38,6 @@ class PlotPages(QWidget):
         self._state = state
         self.curves = CurveView(theme)
         self.below = CurveView(theme)
-        self.below.plot.setXLink(self.curves.plot)
         self.below.setMinimumHeight(90)
         self.setMinimumHeight(150)
         self._why_not = QLabel()
@@ -146,6 +145,7 @@ class PlotPages(QWidget):
 
     def _draw_curves(self, shown: PlotRun) -> None:
         curves = self._state.curves()
+        self.curves.expected = shown.began.total if shown.running else None
         self.curves.show_curves(curves, self._state.x_label(), self._state.y_label())
         self.curves.show_texts(shown.texts.get(self._state.x, ()))
         self._draw_difference(curves)
@@ -155,7 +155,10 @@ class PlotPages(QWidget):
 
     def _draw_difference(self, curves: list[Curve]) -> None:
         over = [curve for curve in curves if curve.overlay]
-        self.below.setVisible(self._wants_below and bool(over))
+        seen = self._wants_below and bool(over)
+        if seen == self.below.isHidden():
+            self.below.setVisible(seen)
+            self.below.plot.setXLink(self.curves.plot if seen else None)  # out of sight it would follow all the same
         self._why_not.setVisible(self._wants_below and not over)
         if not self._wants_below:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,7 @@ from PyQt6.QtGui import QColor, QKeyEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.models.plotstate import Curve
+from gui.models.ranges import with_room
 from gui.models.thinning import Drawn, shared, thin
 from gui.models.trace import Numbers
 from gui.plotting import Plot, curve_pen
@@ -22,6 +24,8 @@ from gui.widgets.crosshair import Crosshair, nearest, place_of
 MOST_MARKS: Final = 400
 """Points in sight up to which each gets a mark."""
 PADDING: Final = 0.03
+GROWTH: Final = 0.2
+"""Share of x that is left free for what comes."""
 AXIS_WIDTH: Final = 56
 
 
@@ -67,6 +71,10 @@ class CurveView(QWidget):
         self._lines: list[_Line] = []
         self._logs = (False, False)
         self.auto = True
+        self.expected: int | None = None
+        """How many points there will be while more may come: room is left for them, so that the axes stand still for
+        many frames; None when none come."""
+        self._labels: tuple[tuple[str, str], ...] = ()
         self._texts: tuple[str, ...] = ()
         self._region = pyqtgraph.LinearRegionItem(movable=True)
         self._region.setZValue(-10)
@@ -85,8 +93,10 @@ class CurveView(QWidget):
             self._build(curves)
         for line, curve in zip(self._lines, curves, strict=True):
             line.curve = curve
-        self.plot.setLabel("bottom", x[0], units=x[1] or None)
-        self.plot.setLabel("left", y[0], units=y[1] or None)
+        if (x, y) != self._labels:  # to lay out the axes anew takes longer than to draw a frame
+            self._labels = x, y
+            self.plot.setLabel("bottom", x[0], units=x[1] or None)
+            self.plot.setLabel("left", y[0], units=y[1] or None)
 
     def show_texts(self, texts: tuple[str, ...]) -> None:
         """Write these at 0, 1, 2, ... of the horizontal axis; none for numbers."""
@@ -262,20 +272,34 @@ class CurveView(QWidget):
         line.line.setData(x=x, y=y, connect=connect)
         line.line.setVisible(not scattered or not drawn.lines)
         marked = drawn.lines and (len(x) <= MOST_MARKS or scattered)
-        line.marks.setData(x=x if marked else [], y=y if marked else [])
+        if marked or len(line.marks.data):
+            line.marks.setData(x=x if marked else [], y=y if marked else [])
 
     def _fit(self) -> None:
         """Everything in sight."""
         across = [found for line in self._lines if (found := self._extent_x(line.curve)) is not None]
         up = [found for line in self._lines if (found := self._extent_y(line.curve)) is not None]
+        wanted = [_joined(found) if found else None for found in (across, up)]
+        if self.expected is not None:
+            seen = self._box.viewRange()
+            rooms = self._room(), (0.0, math.inf)
+            wanted = [found and with_room(seen[axis], found, *rooms[axis]) for axis, found in enumerate(wanted)]
         self._fitting = True
         try:
-            if across:
-                self._box.setXRange(*_joined(across), padding=PADDING)
-            if up:
-                self._box.setYRange(*_joined(up), padding=PADDING)
+            for limits, show in zip(wanted, (self._box.setXRange, self._box.setYRange), strict=True):
+                if limits is not None:
+                    show(*limits, padding=PADDING)
         finally:
             self._fitting = False
+
+    def _room(self) -> tuple[float, float]:
+        """How much of x may still come, and where it ends: nothing more where all its places are known already."""
+        curves = [line.curve for line in self._lines]
+        if not any(curve.x is None or len(curve.x) <= len(curve.y) for curve in curves):
+            return 0.0, math.inf
+        last = max((self.expected or 0) - 1, 0)
+        by_index = last and all(curve.x is None for curve in curves)
+        return GROWTH, self.to_axis(last, 0) if by_index else math.inf
 
     def _extent_x(self, curve: Curve) -> tuple[float, float] | None:
         if curve.x is None:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
+from PyQt6.QtGui import QAction, QFont, QGuiApplication, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 
 class ElidedLabel(QWidget):
     """One line of plain text.
 
+    Saying something else moves no neighbour, so that it may be done in every frame. Its context menu copies all of it.
+
     Args:
         text: what it says first.
+        font: of the text; that of the window without it.
         parent: as everywhere in Qt.
     """
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, text: str = "", font: QFont | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._text = ""
+        if font is not None:
+            self.setFont(font)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        copy = QAction("Copy", self)
+        copy.triggered.connect(lambda _checked=False: self.copy())
+        self.addAction(copy)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.say(text)
 
     @property
@@ -26,12 +35,24 @@ class ElidedLabel(QWidget):
         """All of it."""
         return self._text
 
-    def say(self, text: str) -> None:
-        """Say something else."""
-        self._text = text
-        self.setToolTip(text)
-        self.setAccessibleName(text)
-        self.update()
+    def say(self, text: str, tip: str = "") -> None:
+        """Say something else.
+
+        Args:
+            text: one line.
+            tip: of the tool tip; without it the same line.
+        """
+        self.setToolTip(tip or text)
+        if text != self._text:
+            self._text = text
+            self.setAccessibleName(text)
+            self.update()
+
+    def copy(self) -> None:
+        """Put all of it on the clipboard."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self._text)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """As high as a line."""

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+from PyQt6.QtWidgets import QLabel
 
 from gui.theme import Theme
 from labctl.service.messages import Light
+
+
+class LightLabel(QLabel):
+    """A light that stands by itself; drawn when it changes, however often it is told.
+
+    Args:
+        size: in pixels, before scaling.
+    """
+
+    def __init__(self, size: int = 16) -> None:
+        super().__init__()
+        self._size = size
+        self._shown: tuple[str, Light] | None = None
+
+    def show_light(self, theme: Theme, light: Light) -> None:
+        """Show a light in the colours of a theme."""
+        if (theme.name, light) != self._shown:
+            self._shown = theme.name, light
+            self.setPixmap(_pixmap(theme, light, self._size, chosen=False))
 
 
 def light_icon(theme: Theme, light: Light, size: int = 16) -> QIcon:

@@ -7,7 +7,7 @@ from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from gui.theme import Theme
-from gui.widgets.light import light_icon
+from gui.widgets.light import LightLabel
 from labctl.service.messages import Light, Trouble
 
 
@@ -23,7 +23,7 @@ class Notice(QFrame):
         super().__init__(parent)
         self._theme = theme
         self._light: Light = "fault"
-        self._picture = QLabel()
+        self._picture = LightLabel()
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(
@@ -79,7 +79,7 @@ class Notice(QFrame):
         self._colour()
 
     def _colour(self) -> None:
-        self._picture.setPixmap(light_icon(self._theme, self._light).pixmap(16, 16))
+        self._picture.show_light(self._theme, self._light)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor(self._theme.raised))
         self.setPalette(palette)

@@ -9,7 +9,7 @@ from PyQt6.QtGui import QColor, QKeyEvent, QPalette
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from gui.theme import Theme
-from gui.widgets.light import light_icon
+from gui.widgets.light import LightLabel
 
 
 class Question(QFrame):
@@ -24,7 +24,7 @@ class Question(QFrame):
         super().__init__(parent)
         self._theme = theme
         self._do: Callable[[], None] | None = None
-        self._picture = QLabel()
+        self._picture = LightLabel()
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._yes = QPushButton()
@@ -70,7 +70,7 @@ class Question(QFrame):
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
-        self._picture.setPixmap(light_icon(theme, "warning").pixmap(16, 16))
+        self._picture.show_light(theme, "warning")
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor(theme.raised))
         self.setPalette(palette)

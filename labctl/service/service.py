@@ -20,8 +20,8 @@ from labctl.service.session import Session
 
 log = logging.getLogger(__name__)
 
-NICE: Final = 10
-"""Priority of arithmetic, as of ``nice``."""
+NICE: Final = {Lane.COMPUTE: 10, Lane.STUDIES: 10, Lane.FILES: 5, Lane.CHECKS: 5}
+"""Priority of lanes, as of ``nice``: window and board go before arithmetic, and before looks at files."""
 CLOSE_S: Final = 20.0
 """Seconds that requests get to end when the service closes."""
 
@@ -88,8 +88,8 @@ class Service:
             self.session.release()
 
     def _work(self, lane: Lane) -> None:
-        if lane in (Lane.COMPUTE, Lane.STUDIES):
-            give_way()
+        if lane in NICE:
+            give_way(NICE[lane])
         while (item := self._lanes[lane].get()) is not None:
             request, task = item
             self._carry_out(request, task)
@@ -124,14 +124,17 @@ class Service:
             log.error("the safe state could not be confirmed: %s; check the hardware by hand", error)
 
 
-def give_way() -> None:
-    """Let the window and the board go before the arithmetic of this thread, and of those that it starts.
+def give_way(nice: int) -> None:
+    """Let others go before this thread, and before those that it starts.
 
     On Linux a thread has a priority of its own; elsewhere nothing is changed.
+
+    Args:
+        nice: priority, as of ``nice``.
     """
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def trouble_of(error: BaseException) -> Trouble:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from gui.models.calibration import choice, in_use_words
 from gui.theme import Theme
 from gui.widgets.elided import ElidedLabel
-from gui.widgets.light import light_icon
+from gui.widgets.light import LightLabel, light_icon
 from labctl.calibrations.values import CalibrationEntry
 from labctl.service.messages_calibration import CalibrationInUse
 
@@ -36,7 +36,7 @@ class CalibrationBar(QWidget):
         self.apply = QPushButton("&Apply")
         self.revert = QPushButton("Re&vert")
         self.report = QPushButton("Repor&t")
-        self._light = QLabel()
+        self._light = LightLabel()
         self._words = ElidedLabel()
         self.list.setAccessibleName("Calibration")
         self.list.setToolTip("Calibrations of the runs' folder, newest first")
@@ -91,7 +91,7 @@ class CalibrationBar(QWidget):
         self.list.setEnabled(bool(self._entries))
         self.mark(self._file)
         light, words = in_use_words(self._in_use, bool(self._entries))
-        self._light.setPixmap(light_icon(self._theme, light).pixmap(16, 16))
+        self._light.show_light(self._theme, light)
         self._words.say(words)
         self.revert.setEnabled(self._in_use.can_revert)
         back = self._in_use.before or "the latest calibration of the folder"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from gui.models.studies import count_words, light_of, point_rows, progress_words
 from gui.theme import Theme
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.light import light_icon
+from gui.widgets.progress import ProgressLine
 from labctl.service.messages_studies import StudyProgress
 from labctl.studies.values import PointLine, StudyView
 
@@ -27,9 +28,7 @@ class PointsPage(QWidget):
         super().__init__()
         self._theme = theme
         self._shown: tuple[PointLine, ...] = ()
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setMaximumHeight(12)
+        self._bar = ProgressLine()
         self._words = ElidedLabel()
         self._stop = QPushButton("&Stop")
         self._stop.setToolTip("End its processes; finished points are kept, and Resume goes on with the others")
@@ -61,8 +60,7 @@ class PointsPage(QWidget):
             progress: of the one that runs here; None for one that does not.
         """
         done = sum(item.state == "done" for item in view.points)
-        self._bar.setMaximum(max(len(view.points), 1))
-        self._bar.setValue(done)
+        self._bar.show_fraction(done / max(len(view.points), 1))
         words = count_words(view)
         if progress is not None and progress.left_s is not None:
             words = f"{progress_words(progress)} ({words.partition(', ')[2] or 'all done'})"
