@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from gui.models.farewell import Recall, farewell
 from labctl.service.messages import (
     Answered,
     BenchStatus,
@@ -16,6 +17,8 @@ from labctl.service.messages import (
     Failed,
     Message,
     Quantities,
+    RunBegan,
+    RunEnded,
     ServiceGone,
     Trouble,
 )
@@ -36,7 +39,7 @@ class Client(Protocol):
     """What a service looks like from here."""
 
     def start(self) -> None:
-        """Start it."""
+        """Start it, or another one when it is gone."""
 
     def ask(self, request: Request) -> int:
         """Send a request; its number."""
@@ -76,6 +79,8 @@ class Desk(QObject):
     """A quantity, ``INSTRUMENT.QUANTITY``, that should become an ``axis`` or a ``reading`` in the sweep builder."""
     files_offered = pyqtSignal(object)
     """Paths of recordings, networks and folders that were dropped on the window, a tuple."""
+    lived = pyqtSignal(bool)
+    """Whether the service is there: it has ended, or it has been started again."""
     panel_wanted = pyqtSignal(str)
     """The name of a panel that should come to the front."""
 
@@ -85,6 +90,9 @@ class Desk(QObject):
         self._listeners: dict[type[Message], list[Callable[[Any], None]]] = {}
         self._asked: dict[int, tuple[Request, Answer | None, Refusal | None]] = {}
         self._waiting: list[Message] = []
+        self._recall = Recall()
+        self._run: RunBegan | None = None
+        self.alive = True
         self.bench = BenchStatus("", "", "", ())
         self.engine = EngineStatus()
         self.quantities: dict[str, Quantities] = {}
@@ -97,12 +105,25 @@ class Desk(QObject):
         self.on(Quantities, self._keep_quantities)
         self.on(Answered, self._answered)
         self.on(Failed, self._failed)
+        self.on(RunBegan, self._keep_run)
+        self.on(RunEnded, self._keep_run)
         self.on(ServiceGone, self._gone)
 
     def start(self) -> None:
         """Start the service and listen to it."""
         self._client.start()
         self._timer.start()
+
+    def start_again(self) -> None:
+        """Start the service again after it has ended: with the bench that it had, then with the devices it had."""
+        if self.alive:
+            return
+        self._client.start()
+        self.alive = True
+        self.lived.emit(True)
+        bench, devices = self._recall.bench, self._recall.devices
+        if bench is not None:
+            self.ask(bench, lambda _: self._reconnect(devices))
 
     def stop(self) -> None:
         """Listen no longer; the service goes on until it is closed."""
@@ -139,16 +160,24 @@ class Desk(QObject):
         try:
             for message in self._waiting:
                 done += 1
-                for listener in self._listeners.get(type(message), ()):
-                    listener(message)
+                self._hand_out(message)
                 if time.perf_counter() > ends:
                     break
         finally:
             # Also after a mistake in a listener: the same message would meet it again and again.
             del self._waiting[:done]
 
+    def _hand_out(self, message: Message) -> None:
+        for listener in self._listeners.get(type(message), ()):
+            listener(message)
+
+    def _reconnect(self, devices: tuple[Request, ...]) -> None:
+        for request in devices:
+            self.ask(request)
+
     def _answered(self, message: Answered) -> None:
         request, answered, _ = self._asked.pop(message.number)
+        self._recall.hear(request)
         script = request.script()
         if script:
             self.lines.append(script)
@@ -165,18 +194,25 @@ class Desk(QObject):
 
     def _gone(self, message: ServiceGone) -> None:
         trouble = Trouble("failed", message.reason)
-        self.engine = EngineStatus()
+        self.alive = False
         asked, self._asked = self._asked, {}
+        requests = [(number, request) for number, (request, _, _) in asked.items()]
+        for told in farewell(message.reason, self.bench, self._run, requests):
+            self._hand_out(told)
         for _, _, failed in asked.values():
             if failed is not None:
                 failed(trouble)
         self.troubled.emit(trouble, "bench service")
+        self.lived.emit(False)
 
     def _keep_bench(self, status: BenchStatus) -> None:
         self.bench = status
 
     def _keep_quantities(self, told: Quantities) -> None:
         self.quantities[told.device] = told
+
+    def _keep_run(self, told: RunBegan | RunEnded) -> None:
+        self._run = told if isinstance(told, RunBegan) else None
 
     def _keep_engine(self, status: EngineStatus) -> None:
         self.engine = status

@@ -250,6 +250,7 @@ def main(folder: Path, began: float, minutes: float, runs: int) -> int:
         failures.append(sentence)
         conductor.end()
 
+    window.desk.lived.connect(lambda lives: None if lives else failed("its bench service has ended"))
     guard = Guard(failed)
     guard.install()
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt6.QtWidgets import QLabel, QSizePolicy, QStatusBar
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QLabel, QPushButton, QSizePolicy, QStatusBar
 
 from gui.desk import Desk
 from gui.models.spans import size
@@ -18,6 +19,9 @@ class Strip(QStatusBar):
         desk: the service.
     """
 
+    start_wanted = pyqtSignal()
+    """The service that has ended should be started again."""
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._message = QLabel("starting")
@@ -25,12 +29,18 @@ class Strip(QStatusBar):
         self._file = QLabel()
         self._disk = QLabel()
         self._bench = QLabel()
+        self._again = QPushButton("Start again")
+        self._again.setToolTip("Start the bench service again, and connect what was connected")
+        self._again.clicked.connect(lambda _checked=False: self.start_wanted.emit())
+        self._again.hide()
         self.addWidget(self._message, 1)
+        self.addPermanentWidget(self._again)
         for label in (self._bench, self._file, self._disk):
             self.addPermanentWidget(label)
         desk.on(EngineStatus, self._show)
         desk.on(BenchStatus, self._show_bench)
         desk.on(RunEnded, self._show_end)
+        desk.lived.connect(self._show_service)
 
     def say(self, text: str) -> None:
         """Say something until something else is said."""
@@ -43,6 +53,11 @@ class Strip(QStatusBar):
         self._file.setText(Path(status.file).name)
         self._file.setToolTip(status.file)
         self._disk.setText(f"{size(status.disk_free)} free" if status.disk_free else "")
+
+    def _show_service(self, lives: bool) -> None:
+        self._again.setVisible(not lives)
+        if lives:
+            self.say("the bench service has been started again")
 
     def _show_end(self, ended: RunEnded) -> None:
         self.say(f"{ended.title}: {ended.status}" + (f", {ended.message}" if ended.message else ""))

@@ -72,6 +72,8 @@ class MainWindow(QMainWindow):
         desk.on(BenchStatus, self._show_bench)
         desk.troubled.connect(self._show_trouble)
         desk.panel_wanted.connect(self.docks.show)
+        desk.lived.connect(lambda lives: self._start_again.setEnabled(not lives))
+        self._strip.start_wanted.connect(desk.start_again)
         self._closing.closed.connect(self.close)
 
     @property
@@ -175,6 +177,13 @@ class MainWindow(QMainWindow):
         add = self.actions_.add
         add(FILE, "&Open bench or run…", self._choose_file, keys=QKeySequence.StandardKey.Open)
         add(FILE, "Use the &demonstration bench", lambda: self.desk.ask(UseBench(demo=True)))
+        self._start_again = add(
+            FILE,
+            "Start the bench service &again",
+            self.desk.start_again,
+            tip="After it has ended; what was connected is connected again",
+        )
+        self._start_again.setEnabled(not self.desk.alive)
         self.actions_.separator(FILE)
         add(FILE, "&Quit", self.close, keys=QKeySequence.StandardKey.Quit)
         for place in PLACES:

@@ -30,7 +30,7 @@ from gui.theme import Theme
 from gui.widgets.empty import EmptyState
 from gui.widgets.light import light_icon
 from gui.widgets.notice import Notice
-from labctl.service.messages import FolderChanged, Trouble
+from labctl.service.messages import FolderChanged, ServiceGone, Trouble
 from labctl.service.messages_studies import StudyProgress
 from labctl.service.requests.studies import (
     ListStudies,
@@ -178,6 +178,7 @@ class StudiesPanel(QWidget):
         self._tabs.currentChanged.connect(lambda _: self._fetch())
         self._desk.on(FolderChanged, lambda change: self.refresh() if change.what in ("studies", "runs") else None)
         self._desk.on(StudyProgress, self._hear)
+        self._desk.on(ServiceGone, lambda _: self._forget_running())
 
     # what there is
 
@@ -324,6 +325,12 @@ class StudiesPanel(QWidget):
         self._results_of = ""
         self._opened(view)
         self._notice.say(f"The report is {view.report}.", "ok")
+
+    def _forget_running(self) -> None:
+        """Their processes end with the service; what is done stays, and Resume goes on from there."""
+        self._running.clear()
+        if self._view is not None:
+            self._points.show_study(self._view, None)
 
     def _hear(self, progress: StudyProgress) -> None:
         if progress.over:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GONE: Final = "the bench service has ended and made the hardware safe if it could; look at it, and start labctl again"
+GONE: Final = "the bench service has ended and made the hardware safe if it could; look at it, then start it again"
 CLOSE_S: Final = 30.0
 """Seconds that the service gets to make the hardware safe and end."""
+GONE_S: Final = 2.0
+"""Seconds that a process gets to end which has made the hardware safe and said farewell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,20 @@ class ServiceClient:
         return self._inbox.dropped
 
     def start(self) -> None:
-        """Start the process; returns before it is ready, requests wait for it."""
+        """Start the process, or another one when the last is gone; returns before it is ready, requests wait for it.
+
+        Nothing happens while one is running.
+        """
+        if self.running:
+            return
+        self._clear_away(GONE_S)
         # Not a fork: threads, Qt and open ports must not be taken along.
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=serve, args=(there,), name="labctl-service")
         process.start()
         there.close()
-        self._outbox, self._process = here, process
+        self._outbox, self._process, self._gone = here, process, False
         self._reader = threading.Thread(target=self._read, args=(here,), name="labctl-service-reader", daemon=True)
         self._reader.start()
 
@@ -104,10 +112,14 @@ class ServiceClient:
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Abort what runs, let the hardware be made safe and end the process; may be called again."""
+        self._send(Quit())
+        self._clear_away(timeout_s)
+
+    def _clear_away(self, timeout_s: float) -> None:
+        """Wait for the process to end, and let go of what belongs to it."""
         outbox, process, reader = self._outbox, self._process, self._reader
         if outbox is None or process is None or reader is None:
             return
-        self._send(Quit())
         process.join(timeout_s)
         if process.is_alive():
             log.error("the service has not ended within %g s and is terminated; check the hardware by hand", timeout_s)

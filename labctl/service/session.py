@@ -124,6 +124,7 @@ class Session:
             self.applied.forget_others(bench.board.identity.serial_number)
             self.feed.follow(bench)
         self._tell_quantities(BOARD, bench.board)
+        self.applied.recall(bench)
 
     def connect_instrument(self, name: str) -> None:
         """Connect an instrument of the bench file, or connect it anew.

@@ -1,10 +1,11 @@
-"""A day at the bench in one go: connect, sweep, pause, cable pulled and back, calibrate, spot words, compare, export.
+"""A day at the bench in one go: all that is usual, a pulled cable, and a service that is killed and started again.
 
 Run by ``test_flow.py`` in a process of its own: ``python -m tests.gui.flow FOLDER qt|x``.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Day:
         panel = self._window.panel("instruments").widget()
         until(lambda: self._window.desk.bench.name == "flow", "the bench is open")
         self._hands.click(button(panel, "Connect"))
-        until(lambda: (device := self._window.desk.bench.device(BOARD)) and device.connected, "the board is connected")
+        until(self._board_is_connected, "the board is connected")
 
     def sweep_with_a_pause_and_a_pulled_cable(self, board: EmulatedBoard, tcp: str) -> None:
         """Start from the builder, pause by key, pull the cable, resume, put it back."""
@@ -87,6 +88,23 @@ class Day:
             self.spot()
             self.export()
             self.script()
+            self.lose_the_service()
+
+    def lose_the_service(self) -> None:
+        """Kill it, and start it again by the button of the strip: the board is there again."""
+        (service,) = (child for child in multiprocessing.active_children() if child.name == "labctl-service")
+        service.kill()
+        again = button(self._window, "Start again")
+        until(again.isVisible, "it is offered to start it again")
+        assert not self._board_is_connected()
+        self._hands.click(again)
+        until(self._board_is_connected, "the board is connected again")
+        assert self._window.desk.bench.name == "flow"
+        assert not again.isVisible()
+
+    def _board_is_connected(self) -> bool:
+        device = self._window.desk.bench.device(BOARD)
+        return device is not None and device.connected
 
     def calibrate(self) -> None:
         """Measure and fit from the panel."""

@@ -11,19 +11,31 @@ from typing import ClassVar
 import pytest
 from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox, QWidget
+from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.desk import Desk
 from gui.guard import Guard
+from gui.models.farewell import Recall
 from gui.palette import CommandPalette
 from gui.places import PLACES
 from gui.settings import Settings
 from gui.window import MainWindow
-from labctl.service.messages import BenchStatus, Device, EngineStatus, Failed, ServiceGone, TaskProgress, Trouble
-from labctl.service.requests.bench import BOARD, UseBench
+from labctl.service.messages import (
+    Answered,
+    BenchStatus,
+    Device,
+    EngineStatus,
+    Failed,
+    RunBegan,
+    RunEnded,
+    ServiceGone,
+    TaskProgress,
+    Trouble,
+)
+from labctl.service.requests.bench import BOARD, Connect, Disconnect, UseBench
 from labctl.service.requests.engine import Steer
-from labctl.service.requests.runs import OpenRun
+from labctl.service.requests.runs import OpenRun, RunSweeps
 from tests.gui.conftest import FakeClient
 
 RUNNING = EngineStatus("running", title="sweep position", done=3, total=10, elapsed_s=61.0, left_s=5.0, file="a/b.h5")
@@ -206,6 +218,54 @@ def test_what_no_panel_takes_care_of_stands_in_the_strip(
     desk.look()
     assert "has ended" in window._strip._message.text()
     close(qtbot, window)
+
+
+def test_a_service_that_has_ended_can_be_started_again(
+    qtbot: QtBot, window: MainWindow, client: FakeClient, desk: Desk
+) -> None:
+    again = next(item for item in window.findChildren(QPushButton) if item.text() == "Start again")
+    (action,) = (action for _, action in window.actions_ if "service" in action.text())
+    assert not again.isVisible()
+    assert not action.isEnabled()
+    board = Device(BOARD, "analog board", "/dev/pts/1", "ok", "connected", "EMU", "1", True)
+    use, connect, supply = UseBench("x/bench.toml"), Connect(BOARD, "emulated"), Connect("psu")
+    for request in (use, connect, supply, Disconnect("psu")):
+        client.tell(Answered(desk.ask(request), None))
+    client.tell(BenchStatus("cold", "x/bench.toml", "runs", (board,), frozenset({BOARD})), RUNNING)
+    client.tell(RunBegan("20261122-214000-0abc", "sweep position", "position", "a/b.h5", 10, True))
+    unanswered = desk.ask(RunSweeps())
+    client.tell(TaskProgress(unanswered, "measure", "running", 0.3))
+    desk.look()
+    ended: list[RunEnded] = []
+    desk.on(RunEnded, ended.append)
+
+    client.tell(ServiceGone("the bench service has ended"))
+    desk.look()
+    assert again.isVisible()
+    assert action.isEnabled()
+    assert not desk.engine.active
+    assert not any(device.connected for device in desk.bench.devices)
+    assert desk.bench.in_use == frozenset()
+    assert [(run.status, run.message) for run in ended] == [("interrupted", "the bench service has ended")]
+    assert "idle" in window._controls._state.text()
+    assert not window._controls._badge.isVisible()
+
+    asked = len(client.asked)
+    qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert not again.isVisible()
+    assert client.asked[asked:] == [use], "the bench first"
+    client.answer(None)
+    desk.look()
+    assert client.asked[asked + 1 :] == [connect], "then what was connected when it ended"
+    close(qtbot, window)
+
+
+def test_starting_again_brings_back_the_last_bench_only() -> None:
+    recall = Recall()
+    assert (recall.bench, recall.devices) == (None, ())
+    for request in (UseBench("a.toml"), Connect(BOARD), UseBench(demo=True), Connect("psu"), Connect("psu")):
+        recall.hear(request)
+    assert (recall.bench, recall.devices) == (UseBench(demo=True), (Connect("psu"),))
 
 
 @pytest.mark.parametrize(

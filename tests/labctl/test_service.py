@@ -276,6 +276,19 @@ def test_messages_replace_one_another_and_rows_are_dropped_first() -> None:
     assert box.take() == ()
 
 
+def _start_another(client: ServiceClient, bench_file: Path) -> None:
+    client.start()
+    assert client.running
+    wanted = {client.ask(UseBench(str(bench_file))), client.ask(Connect(BOARD))}
+    ends = time.monotonic() + PATIENCE_S
+    while wanted:
+        wanted -= {message.number for message in client.take(0.5) if isinstance(message, Answered)}
+        assert time.monotonic() < ends
+    before = psutil.Process().children(recursive=True)
+    client.start()  # nothing happens while one is running
+    assert psutil.Process().children(recursive=True) == before
+
+
 @pytest.mark.parametrize("how", ["closed", "terminated"])
 def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_closes(
     bench_file: Path, how: str
@@ -310,6 +323,7 @@ def test_a_service_of_its_own_process_makes_the_hardware_safe_when_its_client_cl
             assert refused.number == asked
             log = [message.text for message in messages if isinstance(message, LogLine)]
             assert not any("check the hardware" in line for line in log)
+            _start_another(client, bench_file)
     finally:
         client.close()
     assert not client.running
