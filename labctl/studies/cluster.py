@@ -12,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from distributed import Client, Future, KilledWorker
@@ -36,24 +37,33 @@ LOOK_S: Final = 1.0
 """Seconds between two looks at which workers there are."""
 
 
+@dataclass(frozen=True)
+class Coming:
+    """Workers that do not exist yet.
+
+    Attributes:
+        patience: for how many seconds one that can compute a point may still come.
+        advice: what to do where none comes.
+    """
+
+    patience: Callable[[Point], float]
+    advice: Callable[[Point], str]
+
+
 class ClusterWorkers:
     """The workers of a scheduler.
 
     Args:
         client: connected to the scheduler; closed by :meth:`close`.
         order: what they work on.
-        patience_s: for how long a worker that does not exist yet is waited for.
-        advice: how workers are started.
+        coming: which workers may still come.
         after: called last by :meth:`close`.
     """
 
-    def __init__(
-        self, client: Client, order: Order, patience_s: float, advice: str, after: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, client: Client, order: Order, coming: Coming, after: Callable[[], None]) -> None:
         self._client = client
         self._order = order
-        self._patience_s = patience_s
-        self._advice = advice
+        self._coming = coming
         self._after = after
         self._begun: dict[Future, Point] = {}
         self._known: list[Mapping[str, float]] = []
@@ -76,11 +86,9 @@ class ClusterWorkers:
         """Why no worker can compute the point; None where one can."""
         if self._owners(point):
             return None
-        if not point.uses:
-            return Lack(f"the scheduler has no workers; {self._advice}", self._patience_s)
         names = " and ".join(point.uses)
-        given = ",".join(f"{name}=1" for name in point.uses)
-        return Lack(f"it uses {names}, and no worker owns that; {self._advice} --resources {given}", self._patience_s)
+        missing = f"it uses {names}, and no worker owns that" if names else "the scheduler has no workers"
+        return Lack(f"{missing}; {self._coming.advice(point)}", self._coming.patience(point))
 
     def begin(self, point: Point) -> None:
         """Give a point to the scheduler."""
@@ -192,6 +200,11 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
     Raises:
         BadInput: nobody answers, it has no workers, or they cannot work on this study.
     """
+
+    def advice(point: Point) -> str:
+        owned = f" --resources {','.join(f'{name}=1' for name in point.uses)}" if point.uses else ""
+        return f"start one with `dask worker {address} --nthreads 1{owned}`"
+
     loop, stop = start_loop()
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl", loop=loop)
@@ -199,8 +212,7 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
         stop()
         hint = "; say where the certificates are in Dask's configuration" if address.startswith("tls") else ""
         raise BadInput(f"no scheduler answers at {address} within {CONNECT_S:g} s: {error}{hint}") from error
-    advice = f"start one with `dask worker {address} --nthreads 1`"
-    workers = ClusterWorkers(client, order_of(compute, folder), COMING_S, advice, stop)
+    workers = ClusterWorkers(client, order_of(compute, folder), Coming(lambda _: COMING_S, advice), stop)
     try:
         workers.check()
     except BaseException:

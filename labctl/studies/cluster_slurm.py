@@ -7,26 +7,34 @@ thrown away at the end.
 
 from __future__ import annotations
 
-import logging
+import math
 import shutil
+import subprocess
 import tempfile
+import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import psutil
+from dask_jobqueue.slurm import SLURMJob
+from distributed import Client, Scheduler, Security, SpecCluster
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tornado.ioloop import IOLoop
 
 from data.errors import BadInput, LabctlError, Problems
-from labctl.studies.cluster import ClusterWorkers, order_of
+from labctl.studies.cluster import ClusterWorkers, Coming, order_of
+from labctl.studies.cluster_loop import start_loop
 from labctl.studies.folder import StudyFolder
-from labctl.studies.points import RESOURCE
+from labctl.studies.points import RESOURCE, Point
 
-log = logging.getLogger(__name__)
+LOOK_S: Final = 20.0
+"""Seconds between two looks at SLURM's queue."""
 
-PENDING_S: Final = 24 * 3600.0
-"""Seconds that jobs may wait in SLURM's queue."""
+_ROLES: Final = ("client", "scheduler", "worker")
 
 Text = Annotated[str, Field(min_length=1)]
 Resource = Annotated[str, Field(pattern=f"^{RESOURCE.pattern}$")]
@@ -96,66 +104,131 @@ def start(path: Path, compute: str, folder: StudyFolder) -> ClusterWorkers:
         LabctlError: SLURM refused the jobs.
     """
     wanted = SlurmFile.read(path)
-    if shutil.which("sbatch") is None:
-        raise BadInput("there is no command sbatch here; start the study where jobs are submitted, or use --scheduler")
-    keys = Path(tempfile.mkdtemp(prefix=".keys-", dir=folder.path))
-    cluster: Any = None
+    missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
+    if missing:
+        raise BadInput(
+            f"there is no command {' or '.join(missing)} here; start the study where jobs are submitted, "
+            "or name a scheduler"
+        )
+    with ExitStack() as left:
+        keys = Path(left.enter_context(tempfile.TemporaryDirectory(prefix=".keys-", dir=folder.path)))
+        loop, stop = start_loop()
+        left.callback(stop)
+        cluster = left.enter_context(_scheduler(wanted, keys, loop))
+        jobs = left.enter_context(_Jobs.submitted(_script(wanted, keys, cluster.scheduler_address, folder)))
+        client = left.enter_context(Client(cluster, set_as_default=False, name="labctl", loop=loop))
+        coming = Coming(
+            lambda point: jobs.patience() if _owns(wanted, point) else 0.0, lambda point: _advice(wanted, point)
+        )
+        return ClusterWorkers(client, order_of(compute, folder), coming, left.pop_all().close)
 
-    def leave() -> None:
-        if cluster is not None:
-            cluster.close()
-        shutil.rmtree(keys, ignore_errors=True)
 
+def _owns(wanted: SlurmFile, point: Point) -> bool:
+    return all(name in wanted.resources for name in point.uses)
+
+
+def _advice(wanted: SlurmFile, point: Point) -> str:
+    if not _owns(wanted, point):
+        return "name it under [resources] in the SLURM file and ask for it in directives"
+    return "`squeue --me` shows jobs that wait, the folder slurm in the study's what they said"
+
+
+@dataclass
+class _Jobs:
+    """Jobs of one array, and whether any of them still waits or runs."""
+
+    number: str
+    _looked: float = 0.0
+    _left: bool = True
+
+    @classmethod
+    @contextmanager
+    def submitted(cls, script: str) -> Iterator[_Jobs]:
+        """Submit an array; left, it is cancelled.
+
+        Raises:
+            LabctlError: SLURM refused it.
+        """
+        done = subprocess.run(["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False)
+        if done.returncode or not done.stdout.strip():
+            raise LabctlError(f"SLURM refused the jobs: {' '.join((done.stderr or done.stdout).split())}")
+        number = done.stdout.strip().partition(";")[0]
+        try:
+            yield cls(number)
+        finally:
+            subprocess.run(["scancel", number], capture_output=True, check=False)
+
+    def patience(self) -> float:
+        """For how long a worker may still come: as long as jobs wait or run."""
+        if time.monotonic() - self._looked >= LOOK_S:
+            self._looked = time.monotonic()
+            asked = ["squeue", "--noheader", "--jobs", self.number]
+            done = subprocess.run(asked, capture_output=True, text=True, check=False)
+            # A queue that cannot be asked says nothing about the jobs; one that has forgotten them does.
+            self._left = bool(done.stdout.strip()) or (done.returncode != 0 and "nvalid job id" not in done.stderr)
+        return math.inf if self._left else 0.0
+
+
+def _scheduler(wanted: SlurmFile, keys: Path, loop: IOLoop) -> Any:
+    """A scheduler in this process, on the interface of the jobs; its port is open to nobody else's workers."""
     try:
-        cluster = _cluster(wanted, keys)
-        _submit(cluster, wanted.jobs)
-        return _workers(cluster, order_of(compute, folder), leave)
-    except BaseException:
-        leave()
-        raise
-
-
-def _cluster(wanted: SlurmFile, keys: Path) -> Any:
-    try:
-        from dask_jobqueue import SLURMCluster
-        from distributed import Security
-
-        security = Security.temporary() if wanted.encrypted else None
+        security = _keys(keys) if wanted.encrypted else None
     except ImportError as error:
-        raise BadInput(f"jobs of SLURM need {error.name or 'cryptography'}; install labctl[studies]") from error
+        raise BadInput(f"encrypted jobs need {error.name or 'cryptography'}; install labctl[studies]") from error
+    options = {
+        "protocol": _protocol(wanted),
+        "interface": wanted.interface,
+        "security": security,
+        # Whoever looks at the scheduler's pages does so from this machine.
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+    }
+    return SpecCluster(scheduler={"cls": Scheduler, "options": options}, workers={}, security=security, loop=loop)
+
+
+def _script(wanted: SlurmFile, keys: Path, address: str, folder: StudyFolder) -> str:
+    """The script of an array of jobs, each of which starts one worker."""
     owned = " ".join(f"{name}={count}" for name, count in wanted.resources.items())
     optional = {"queue": wanted.queue, "account": wanted.account, "python": wanted.python or None}
-    return SLURMCluster(
+    logs = folder.path.resolve() / "slurm"
+    logs.mkdir(exist_ok=True)
+    job = SLURMJob(
+        scheduler=address,
+        name="labctl-$SLURM_ARRAY_TASK_ID",
+        job_name="labctl",
         cores=1,
         processes=1,
         job_cpu=wanted.cores,
         memory=wanted.memory,
         walltime=wanted.walltime,
         interface=wanted.interface,
-        job_extra_directives=list(wanted.directives),
+        job_extra_directives=[*wanted.directives, f"--array=1-{wanted.jobs}"],
         job_script_prologue=list(wanted.prologue),
         worker_extra_args=["--resources", f"'{owned}'"] if owned else [],
-        protocol="tls://" if wanted.encrypted else "tcp://",
-        security=security,
-        shared_temp_directory=str(keys),
-        scheduler_options={"dashboard": False, "dashboard_address": None, "interface": wanted.interface},
+        protocol=_protocol(wanted),
+        security=_keys_of(keys) if wanted.encrypted else None,
+        log_directory=str(logs),
         **{name: value for name, value in optional.items() if value is not None},
     )
+    return str(job.job_script())
 
 
-def _submit(cluster: Any, jobs: int) -> None:
-    try:
-        cluster.scale(jobs=jobs)
-        cluster.sync(cluster._correct_state)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise LabctlError(f"SLURM refused the jobs: {' '.join(str(error).split())}") from error
+def _protocol(wanted: SlurmFile) -> str:
+    return "tls://" if wanted.encrypted else "tcp://"
 
 
-def _workers(cluster: Any, order: Any, leave: Callable[[], None]) -> ClusterWorkers:
-    from distributed import Client
+def _keys(folder: Path) -> Security:
+    """A key and its certificate, made now and written where the jobs can read them."""
+    made = Security.temporary()
+    files = {"ca": made.tls_ca_file, "cert": made.tls_worker_cert, "key": made.tls_worker_key}
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="ascii")
+    return _keys_of(folder)
 
-    client = Client(cluster, set_as_default=False, name="labctl")
-    return ClusterWorkers(client, order, PENDING_S, "jobs wait in SLURM's queue; `squeue --me` shows them", leave)
+
+def _keys_of(folder: Path) -> Security:
+    of_each = {f"tls_{who}_{name}": str(folder / name) for who in _ROLES for name in ("cert", "key")}
+    return Security(require_encryption=True, tls_ca_file=str(folder / "ca"), **of_each)
 
 
 def _sentence(item: Any) -> str:

@@ -88,13 +88,11 @@ class Spread:
         if self.scheduler is None and self.slurm is None:
             return LocalWorkers(compute, folder.path, self._count, parse_resources(self.resources))
         try:
-            from labctl.studies import cluster
+            from labctl.studies import cluster, cluster_slurm
         except ImportError as error:
             raise BadInput(f"workers of other machines need {error.name}; install labctl[studies]") from error
         if self.slurm is None:
             return cluster.connect(str(self.scheduler), compute, folder)
-        from labctl.studies import cluster_slurm
-
         return cluster_slurm.start(self.slurm, compute, folder)
 
     @property

@@ -2,8 +2,8 @@
 
 Processes of this machine are our own (:mod:`labctl.studies.local`): nothing listens, they end at once, nothing stays. A
 local cluster of Dask, tried in their place, opens a port for the scheduler and three for each worker, which run what
-anybody on the machine sends them; needs four seconds to end while points are computed; and leaves a thread in this
-process and a lock beside its scratch folder. Workers of other machines are Dask's (:mod:`labctl.studies.cluster`).
+anybody on the machine sends them; needs four seconds to end while points are computed; and leaves a lock beside its
+scratch folder. Workers of other machines are Dask's (:mod:`labctl.studies.cluster`).
 """
 
 from __future__ import annotations

@@ -91,6 +91,13 @@ class Farm:
         return process
 
 
+def start_offload() -> None:
+    """Start the one thread that Dask keeps for the life of a process, so that nobody takes it for left behind."""
+    from distributed.utils import _offload_executor
+
+    _offload_executor.submit(int).result()
+
+
 def with_path(code: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our variables, with a folder of modules that can be imported."""
     return {**os.environ, **(more or {}), "PYTHONPATH": os.pathsep.join([str(code), ROOT])}

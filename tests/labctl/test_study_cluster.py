@@ -20,7 +20,7 @@ from labctl.cli import run as labctl
 from labctl.studies.folder import StudyFolder
 from labctl.studies.runner import StudyResult, run_study
 from labctl.studies.spreading import Spread
-from tests.labctl.farms import Farm, until, with_path
+from tests.labctl.farms import Farm, start_offload, until, with_path
 from tests.labctl.test_studies import MODULE, TOY, counts, notes, run_toy, toy_plan
 
 __all__ = ["notes"]
@@ -42,6 +42,11 @@ folder = Path(sys.argv[1])
 study = Study("toy", "a toy", "toy_points:compute", "toy_points:present")
 run_study(study, StudyFolder(folder).plan(), folder, workers=Spread(scheduler=sys.argv[2]))
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def offload() -> None:
+    start_offload()
 
 
 @pytest.fixture(scope="module")
