@@ -49,6 +49,7 @@ def compute(point, place, needs):
         raise RuntimeError("the toy broke")
     if (notes / f"{point.key}.die").exists():
         os._exit(3)
+    time.sleep(point.settings.get("pause_s", 0.0))
     while (notes / f"{point.key}.hold").exists():
         time.sleep(0.02)
     before = sum(int((path / "drawn.txt").read_text()) for path in needs.values())

@@ -22,7 +22,7 @@ from tests.labctl.test_studies import TOY, counts, notes
 
 __all__ = ["notes"]
 
-POINTS = 12
+POINTS = 20
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -41,9 +41,12 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills process groups
 
 def chain(notes: Path) -> Plan:
     """Points of which each needs the third before it."""
-    points = tuple(
-        Point(f"p{n:02}", {"seed": n, "notes": str(notes)}, (f"p{n - 3:02}",) if n >= 3 else ()) for n in range(POINTS)
-    )
+
+    def point(number: int) -> Point:
+        settings = {"seed": number, "notes": str(notes), "pause_s": 0.05}
+        return Point(f"p{number:02}", settings, (f"p{number - 3:02}",) if number >= 3 else ())
+
+    points = tuple(map(point, range(POINTS)))
     return Plan("toy", "chain", 1, points)
 
 
@@ -67,13 +70,15 @@ def killed_and_gone_on_with(notes: Path, folder: Path, seed: int, kills: int) ->
     for _ in range(kills):
         goal = begun(notes) + int(random.integers(1, 4))
         process = start(notes, folder)
-        until(lambda process=process, goal=goal: begun(notes) >= goal or process.poll() is not None)  # type: ignore[misc]
+        until(lambda process=process, goal=goal: begun(notes) >= goal or process.poll() is not None)
         time.sleep(float(random.uniform(0.0, 0.05)))
+        if process.poll() is not None:
+            break
         if random.random() < 0.5:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             # Only the one that leads: its workers notice and give up what they do.
-            workers = psutil.Process(process.pid).children() if process.poll() is None else []
+            workers = psutil.Process(process.pid).children()
             process.kill()
             assert not psutil.wait_procs(workers, timeout=20)[1]
         process.wait()
@@ -100,10 +105,10 @@ def test_a_killed_worker_loses_no_point_and_the_study_goes_on(notes: Path, tmp_p
     folder.begin(chain(notes))
     process = start(notes, folder.path)
     for key, others in (("p01", 3), ("p05", 4)):
-        until(lambda key=key: key in counts(notes))  # type: ignore[misc]
-        until(lambda others=others: len(folder.state().done) >= others)  # type: ignore[misc]
+        until(lambda key=key: key in counts(notes))
+        until(lambda others=others: len(folder.state().done) >= others)
         _computing(process, folder, key).kill()
-        until(lambda key=key: counts(notes)[key] == 2)  # type: ignore[misc]
+        until(lambda key=key: counts(notes)[key] == 2)
         (notes / f"{key}.hold").unlink()
     assert process.wait(60) == 0
     assert folder.state().complete
