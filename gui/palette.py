@@ -1,27 +1,29 @@
-"""The command palette: every action by some of its letters."""
+"""The command palette: everything that can be done, by some of its letters."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PyQt6.QtCore import QEvent, QObject, Qt
-from PyQt6.QtGui import QAction, QKeyEvent, QKeySequence
+from PyQt6.QtGui import QIcon, QKeyEvent
 from PyQt6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from gui.actions import Actions
 from gui.models.fuzzy import best
+from gui.offers import Offer
 
 
 class CommandPalette(QDialog):
     """Type, choose with the arrows, Return.
 
     Args:
-        actions: what there is to choose from.
+        offers: what there is to choose from, each with where it belongs.
         parent: the window it stands over.
     """
 
-    def __init__(self, actions: Actions, parent: QWidget) -> None:
+    def __init__(self, offers: Iterable[tuple[str, Offer]], parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._known = {_label(menu, action): action for menu, action in actions if action.isEnabled()}
+        self._known = {f"{place}: {offer.text}": offer for place, offer in offers if offer.able}
         self._line = QLineEdit()
         self._line.setPlaceholderText("Type a command")
         self._line.setAccessibleName("Command")
@@ -53,9 +55,8 @@ class CommandPalette(QDialog):
     def _filter(self, wanted: str) -> None:
         self._list.clear()
         for label in best(wanted, self._known):
-            action = self._known[label]
-            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            item = QListWidgetItem(action.icon(), f"{label}    {keys}" if keys else label)
+            offer = self._known[label]
+            item = QListWidgetItem(offer.icon or QIcon(), f"{label}    {offer.keys}" if offer.keys else label)
             item.setData(Qt.ItemDataRole.UserRole, label)
             self._list.addItem(item)
         self._list.setCurrentRow(0)
@@ -63,10 +64,6 @@ class CommandPalette(QDialog):
     def _run(self, item: QListWidgetItem | None) -> None:
         if item is None:
             return
-        action = self._known[item.data(Qt.ItemDataRole.UserRole)]
+        offer = self._known[item.data(Qt.ItemDataRole.UserRole)]
         self.close()
-        action.trigger()
-
-
-def _label(menu: str, action: QAction) -> str:
-    return f"{menu.replace('&', '')}: {action.text().replace('&', '')}"
+        offer.do()

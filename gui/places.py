@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
 from PyQt6.QtWidgets import QWidget
 
 from gui.desk import Desk
+from gui.offers import Offer
 from gui.theme import Theme
 
 Area = Literal["left", "centre", "right", "bottom"]
@@ -19,6 +21,10 @@ class Panel(Protocol):
 
     def widget(self) -> QWidget:
         """The widget."""
+        ...
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now, for the list of commands."""
         ...
 
     def recolour(self, theme: Theme) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from gui.closing import Closing
 from gui.controls import Controls
 from gui.desk import Desk
 from gui.docks import Docks
+from gui.offers import Offer, of_action, plain
 from gui.palette import CommandPalette
 from gui.places import PLACES, Panel
 from gui.settings import Settings
@@ -93,6 +94,15 @@ class MainWindow(QMainWindow):
     def panel(self, name: str) -> Panel:
         """A panel that is built."""
         return self.docks.panels[name]
+
+    def offers(self) -> Iterable[tuple[str, Offer]]:
+        """Everything that can be done just now: menus, then panel by panel, each with where it belongs."""
+        for menu, action in self.actions_:
+            yield plain(menu), of_action(action)
+        for place in PLACES:
+            panel = self.docks.panels.get(place.name)
+            for offer in () if panel is None else panel.offers():
+                yield place.title, offer.after(partial(self.docks.show, place.name))
 
     def show_mistake(self, sentence: str) -> None:
         """An exception that nobody foresaw: say it, make the bench safe, go on."""
@@ -222,8 +232,7 @@ class MainWindow(QMainWindow):
             self.docks.restore(self._settings, name)
 
     def _show_palette(self) -> None:
-        palette = CommandPalette(self.actions_, self)
-        palette.show()
+        CommandPalette(self.offers(), self).show()
 
     def _about(self) -> None:
         import labctl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from PyQt6.QtCore import QMimeData, Qt
@@ -11,6 +12,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QTabW
 from gui.desk import Desk
 from gui.models.costs import cost_words, sweeps_words
 from gui.models.quantities import known_quantities
+from gui.offers import Offer, of_button, of_tabs
 from gui.panels.building.scan_tab import ScanTab
 from gui.panels.building.standard import StandardSweeps
 from gui.theme import Theme, figures_font
@@ -75,6 +77,15 @@ class BuilderPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield of_button(self._run, keys="Ctrl+Return")
+        yield of_button(self._queue, keys="Ctrl+Shift+Return")
+        yield of_button(self._simulate)
+        yield from of_tabs(self.tabs)
+        if self._scanning:
+            yield from self.scan.offers()
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

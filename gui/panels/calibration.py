@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from PyQt6.QtCore import QUrl
@@ -16,6 +17,7 @@ from PyQt6.QtWidgets import (
 from gui.desk import Desk
 from gui.models.calibration import earlier
 from gui.models.calibration_steps import Steps
+from gui.offers import Offer, of_button, of_tabs
 from gui.panels.calibration_pages.array import ArrayPage
 from gui.panels.calibration_pages.bar import CalibrationBar
 from gui.panels.calibration_pages.compare import ComparePage
@@ -101,6 +103,13 @@ class CalibrationPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield from self._measuring.offers()
+        for button in (self._bar.apply, self._bar.revert, self._bar.report):
+            yield of_button(button)
+        yield from of_tabs(self._tabs)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

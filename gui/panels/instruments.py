@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.desk import Desk
+from gui.offers import Offer, of_button
 from gui.theme import Theme
 from gui.widgets.light import light_icon
 from gui.widgets.notice import Notice
@@ -92,6 +94,15 @@ class InstrumentsPanel(QWidget):
         """The panel itself."""
         return self
 
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        device = self.chosen
+        name = "" if device is None else device.name
+        yield of_button(self._connect, f"{self._connect.text()} {name}")
+        yield Offer(f"Reconnect {name}", self._reconnect, able=device is not None and device.connected)
+        yield of_button(self._simulate, "Simulate a board")
+        yield of_button(self._discover)
+
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
@@ -143,6 +154,11 @@ class InstrumentsPanel(QWidget):
         device = self.chosen
         if device is not None and device.light != "busy":
             self._ask(Disconnect(device.name) if device.connected else Connect(device.name))
+
+    def _reconnect(self) -> None:
+        device = self.chosen
+        if device is not None and device.connected:
+            self._ask(Connect(device.name))
 
     def _ask(self, request: Connect | Disconnect) -> None:
         self._notice.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import qtawesome
@@ -22,6 +23,7 @@ from PyQt6.QtWidgets import (
 from gui.desk import Desk
 from gui.models.keyword import LiveSession, Row, state_line
 from gui.models.keyword_setup import Setup
+from gui.offers import Offer, of_button, of_tabs, plain
 from gui.panels.keyword_layers import LayersPage
 from gui.panels.keyword_live import LivePage
 from gui.panels.keyword_setup import SetupPage
@@ -79,6 +81,15 @@ class KeywordPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield of_button(self._start, "Start spotting", "Ctrl+Return")
+        yield of_button(self._pause, f"{plain(self._pause.text())} spotting")
+        yield of_button(self._stop, "Stop spotting")
+        yield from self._choices.offers()
+        yield from self._training.offers()
+        yield from of_tabs(self._tabs)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

@@ -25,6 +25,7 @@ from PyQt6.QtWidgets import (
 
 from gui.desk import Desk
 from gui.models.keyword_setup import MODELS, Setup
+from gui.offers import Offer, of_button
 from gui.panels.keyword_source import SourceForm
 from gui.theme import Theme, figures_font
 from gui.widgets.empty import EmptyState
@@ -71,6 +72,7 @@ class SetupPage(QWidget):
         for widget in (looking, self._empty, self._tree):
             self._stack.addWidget(widget)
         self._models = {name: QCheckBox(name) for name in MODELS}
+        self._add, self._refresh = QPushButton("&Add file…"), QPushButton("Re&fresh")
         self._record = QCheckBox("Record as a &comparison run")
         self._record.setToolTip("Every layer of every utterance is saved; reports and exports take the file")
         self._real_time = QCheckBox("&Real time")
@@ -87,6 +89,12 @@ class SetupPage(QWidget):
         desk.on(FolderChanged, lambda told: self.refresh() if told.what == "runs" else None)
         self.recolour(theme)
         self.refresh()
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done on this page just now."""
+        yield of_button(self._add, "Add a network file…")
+        yield of_button(self._refresh, "Refresh the networks")
+        yield of_button(self._record)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
@@ -130,11 +138,10 @@ class SetupPage(QWidget):
         column = QVBoxLayout(networks)
         column.addWidget(self._stack, 1)
         buttons = QHBoxLayout()
-        add, refresh = QPushButton("&Add file…"), QPushButton("Re&fresh")
-        add.clicked.connect(self._choose)
-        refresh.clicked.connect(self.refresh)
-        buttons.addWidget(add)
-        buttons.addWidget(refresh)
+        self._add.clicked.connect(self._choose)
+        self._refresh.clicked.connect(self.refresh)
+        buttons.addWidget(self._add)
+        buttons.addWidget(self._refresh)
         buttons.addStretch(1)
         column.addLayout(buttons)
         counterparts = QGroupBox("Beside the board")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from PyQt6.QtCore import QSize, Qt
@@ -33,6 +33,7 @@ from gui.desk import Desk
 from gui.models.keyword import share
 from gui.models.keyword_setup import Setup
 from gui.models.keyword_training import ARMS, Trainings
+from gui.offers import Offer, of_button
 from gui.plotting import Plot, curve_pen
 from gui.theme import Theme, figures_font
 from gui.widgets.targets import SYMBOLS, target_colour, target_icon
@@ -85,6 +86,12 @@ class TrainingPage(QWidget):
         self._connect()
         self.recolour(theme)
         self._show_buttons()
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done on this page just now."""
+        yield of_button(self._train, "Train networks")
+        yield of_button(self._compare)
+        yield of_button(self._stop, "Stop training or comparing")
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

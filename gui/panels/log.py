@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from functools import partial
 
 from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtGui import QColor, QTextCharFormat, QTextCursor
@@ -10,6 +12,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, Q
 
 from gui.desk import Desk
 from gui.models.log_lines import CAP, LogLines, as_text, light_of
+from gui.offers import Offer, of_button
 from gui.theme import Theme, figures_font
 from labctl.service.messages import LogLine
 
@@ -39,7 +42,7 @@ class LogPanel(QWidget):
         self._filter = QLineEdit()
         self._filter.setPlaceholderText("Filter")
         self._filter.setClearButtonEnabled(True)
-        clear = QPushButton("Clear")
+        self._wipe = QPushButton("Clear")
         self._view = QPlainTextEdit()
         self._view.setReadOnly(True)
         self._view.setFont(figures_font())
@@ -49,14 +52,14 @@ class LogPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(self._level)
         row.addWidget(self._filter, 1)
-        row.addWidget(clear)
+        row.addWidget(self._wipe)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addLayout(row)
         column.addWidget(self._view, 1)
         self._level.currentTextChanged.connect(self._refilter)
         self._filter.textChanged.connect(self._refilter)
-        clear.clicked.connect(self._clear)
+        self._wipe.clicked.connect(self._clear)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_BATCH_MS)
@@ -66,6 +69,13 @@ class LogPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield of_button(self._wipe, "Clear the log")
+        yield Offer("Filter the log", self._filter.setFocus)
+        for index in range(self._level.count()):
+            yield Offer(f"Show {self._level.itemText(index)}", partial(self._level.setCurrentIndex, index))
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -32,6 +33,7 @@ from data.instrument import Value
 from gui.desk import Desk
 from gui.models.figures import figure, step_of, steps_of, value_text
 from gui.models.parameters import Parameter, Parameters
+from gui.offers import Offer
 from gui.panels.parameter_editors import ParameterEditors
 from gui.panels.parameter_items import AGE, LIMITS, PATH, QUANTITY, SEARCHED, VALUE, ParameterItems
 from gui.theme import Theme
@@ -101,6 +103,16 @@ class ParametersPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        found = self._chosen()
+        yield Offer("Find a parameter", self._filter.setFocus, "Ctrl+F")
+        if found is not None:
+            yield Offer(f"Copy path {found.path}", self._copy, "Ctrl+C")
+            yield Offer(f"Read {found.device} now", self._read_chosen, "F5", not found.owner)
+            for role, able in _roles(found).items():
+                yield Offer(f"Add {found.path} to scan as {role}", partial(self._offer, found.path, role), able=able)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
@@ -261,13 +273,11 @@ class ParametersPanel(QWidget):
         read.triggered.connect(lambda _=False: self._read(found.device, 0.0))
         menu.addActions([copy, read])
         menu.addSeparator()
-        axis = QAction("Add to scan as axis", menu)
-        axis.setEnabled(found.quantity.settable)
-        axis.triggered.connect(lambda _=False: self._offer(found.path, "axis"))
-        reading = QAction("Add to scan as reading", menu)
-        reading.setEnabled(not any(isinstance(item, str) for item in found.quantity.choices))
-        reading.triggered.connect(lambda _=False: self._offer(found.path, "reading"))
-        menu.addActions([axis, reading])
+        for role, able in _roles(found).items():
+            add = QAction(f"Add to scan as {role}", menu)
+            add.setEnabled(able)
+            add.triggered.connect(partial(_call, partial(self._offer, found.path, role)))
+            menu.addAction(add)
         if found.quantity.settable and not found.quantity.choices and not isinstance(found.value, str):
             self._add_steps(menu, found)
         return menu
@@ -293,6 +303,18 @@ class ParametersPanel(QWidget):
     def _offer(self, path: str, role: str) -> None:
         self._desk.quantity_offered.emit(path, role)
         self._desk.panel_wanted.emit("builder")
+
+
+def _roles(found: Parameter) -> dict[str, bool]:
+    """What a parameter could be in a scan, and whether it can."""
+    return {
+        "axis": found.quantity.settable,
+        "reading": not any(isinstance(item, str) for item in found.quantity.choices),
+    }
+
+
+def _call(do: Callable[[], None], _checked: bool = False) -> None:
+    do()
 
 
 def _tree(model: QSortFilterProxyModel) -> QTreeView:

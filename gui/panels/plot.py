@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from PyQt6.QtWidgets import (
 from data.errors import LabctlError
 from gui.desk import Desk
 from gui.models.plotstate import PlotState
+from gui.offers import Offer, of_action
 from gui.panels.plot_pages import PlotPages
 from gui.theme import Theme, figures_font
 from gui.widgets.elided import ElidedLabel
@@ -90,6 +91,13 @@ class PlotPanel(QWidget):
         """The panel itself."""
         return self
 
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield of_action(self._go_live, "Follow the run that goes on")
+        yield from self.bar.offers()
+        yield Offer("Measure random vectors", self._measure)
+        yield Offer("Open a run…", self._choose_run)
+
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self._theme = theme
@@ -118,11 +126,11 @@ class PlotPanel(QWidget):
         self._live.setToolTip("Show the run that goes on, and those that follow (L)")
         self._live.setAccessibleName("Follow the run that goes on")
         self._live.clicked.connect(self._follow)
-        follow = QAction("Live", self)
-        follow.setShortcut(QKeySequence("L"))
-        follow.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        follow.triggered.connect(self._follow)
-        self.addAction(follow)
+        self._go_live = QAction("Live", self)
+        self._go_live.setShortcut(QKeySequence("L"))
+        self._go_live.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._go_live.triggered.connect(self._follow)
+        self.addAction(self._go_live)
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self._light)

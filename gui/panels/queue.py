@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from PyQt6.QtWidgets import (
 
 from gui.desk import Desk
 from gui.models.queue_list import NOTE, ON_FAILURE, PROGRESS, ROUNDS, STATE, TIME, WHAT, QueueModel
+from gui.offers import Offer, of_action
 from gui.panels.queue_table import QueueCells, QueueTable
 from gui.theme import Theme
 from gui.widgets.empty import EmptyState
@@ -122,6 +124,14 @@ class QueuePanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield from map(of_action, self._does.values())
+        for name, before in (("add", "Add"), ("halt", "Stop")):
+            menu, able = self._buttons[name].menu(), self._buttons[name].isEnabled()
+            for action in [] if menu is None else menu.actions():
+                yield replace(of_action(action, f"{before}: {action.text()}"), able=able)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from PyQt6.QtWidgets import (
 
 from gui.desk import Desk
 from gui.models.run_list import MOST_TICKED, RunList
+from gui.offers import Offer, of_action, of_button
 from gui.panels.run_details import CompareView, FactsView
 from gui.panels.run_export import ExportDialog
 from gui.panels.runs_bar import RunActions, RunFilters, summary_label
@@ -81,6 +82,12 @@ class RunsPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield from map(of_action, self._does)
+        yield Offer("Filter runs", self._filters.line.setFocus)
+        yield from map(of_button, self._switches.buttons())
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""

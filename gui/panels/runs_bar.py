@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import qtawesome
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
@@ -92,6 +92,9 @@ class RunActions:
         self._view = view
         self._does: dict[str, QAction] = {}
         self._more: QToolButton | None = None
+
+    def __iter__(self) -> Iterator[QAction]:
+        return iter(self._does.values())
 
     def __getitem__(self, name: str) -> QAction:
         return self._does[name]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from gui.desk import Desk
+from gui.offers import Offer
 from gui.theme import Theme, figures_font
 
 
@@ -59,6 +62,10 @@ class ScriptPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield Offer("Copy as script", self.copy)
 
     def recolour(self, theme: Theme) -> None:
         """The palette does it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import partial
 
 from PyQt6.QtCore import QSize, Qt, QUrl
@@ -23,6 +24,7 @@ from PyQt6.QtWidgets import (
 
 from gui.desk import Desk
 from gui.models.studies import entry_row, state_words
+from gui.offers import Offer, of_button
 from gui.panels.study_pages.asking import AskingPage
 from gui.panels.study_pages.points import PointsPage
 from gui.panels.study_pages.results import FindingsPage, PicturesPage, TablePage
@@ -68,6 +70,7 @@ class StudiesPanel(QWidget):
         self._follow = False
         self._notice = Notice(theme)
         self._list = QTreeWidget()
+        self._new = QPushButton("&New study…")
         self._add = QPushButton("Add &folder…")
         self._asking = AskingPage()
         self._points = PointsPage(theme)
@@ -83,6 +86,15 @@ class StudiesPanel(QWidget):
     def widget(self) -> QWidget:
         """The panel itself."""
         return self
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done here just now."""
+        yield of_button(self._new)
+        yield of_button(self._add, "Add a folder…")
+        yield of_button(self._asking.begin)
+        yield from self._points.offers()
+        yield of_button(self._findings.open)
+        yield of_button(self._findings.write)
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
@@ -136,10 +148,9 @@ class StudiesPanel(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        new = QPushButton("&New study…")
-        new.clicked.connect(lambda _=False: self.show_page("New"))
+        self._new.clicked.connect(lambda _=False: self.show_page("New"))
         buttons = QHBoxLayout()
-        buttons.addWidget(new)
+        buttons.addWidget(self._new)
         buttons.addWidget(self._add)
         buttons.addStretch(1)
         above = QWidget()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.models.plotrun import COLUMN
+from gui.offers import Offer, of_action
 from gui.theme import Theme
 
 VIEWS: Final = {"curves": "Curves", "grid": "Image", "columns": "Columns"}
@@ -107,6 +108,12 @@ class PlotBar(QWidget):
         for _, action, icon in self._buttons:
             action.setIcon(qtawesome.icon(icon, color=theme.text, color_on=theme.accent))
         self.export.setIcon(qtawesome.icon("mdi6.export-variant", color=theme.text))
+
+    def offers(self) -> Iterable[Offer]:
+        """What the toggles and the menu at the end do."""
+        menu = self.export.menu()
+        yield from map(of_action, self.toggles.values())
+        yield from map(of_action, [] if menu is None else menu.actions())
 
     def fill_export(self, entries: Sequence[tuple[str, str, Callable[[], None]]]) -> None:
         """What the button at the end offers: text, tool tip, and what it does."""

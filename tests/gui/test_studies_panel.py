@@ -68,7 +68,7 @@ def test_the_form_asks_for_what_a_study_declares(
     form._seed.setValue(3)
     form._workers.setValue(2)
     assert Asked("calibration", "quick", 3, "64x16").folder_name in form._folder.placeholderText()
-    qtbot.mouseClick(form._start, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(form.begin, Qt.MouseButton.LeftButton)
     assert client.asked[-1] == RunStudy("calibration", "quick", 3, "64x16", "", 2)
     number = len(client.asked)
     client.tell(StudyProgress(number, "runs/s", 0, 4, "0 of 4 points"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,7 @@ from gui.desk import Desk
 from gui.models import plan_editing
 from gui.models.history import History
 from gui.models.quantities import grouped, settable
+from gui.offers import Offer, of_action
 from gui.panels.building.axis_list import AxisList
 from gui.panels.building.checker import PlanChecker
 from gui.panels.building.measure_form import MeasureForm
@@ -103,6 +104,11 @@ class ScanTab(QWidget):
         desk.quantity_offered.connect(self.take_quantity)
         self.recolour(theme)
         self._show()
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done with the plan just now."""
+        yield from (of_action(action) for action in self._actions.values())
+        yield from (Offer(f"Add axis {path}", partial(self.add_axis, path)) for path in settable(self._known))
 
     @property
     def plan(self) -> ScanPlan:

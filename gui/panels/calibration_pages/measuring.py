@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from PyQt6.QtCore import Qt, pyqtSignal
@@ -26,6 +27,7 @@ from PyQt6.QtWidgets import (
 
 from gui.models.calibration import local_time
 from gui.models.calibration_steps import Steps
+from gui.offers import Offer, of_button
 from gui.panels.calibration_pages.page import Page
 from gui.theme import Theme
 from gui.widgets.light import light_icon
@@ -88,6 +90,13 @@ class MeasuringPage(Page):
         self._sweeps.itemChanged.connect(lambda *_: self._show_form())
         self._start.clicked.connect(lambda _=False: self.start())
         self._show_form()
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done on this page just now."""
+        active = not self._watch.isHidden()
+        start = of_button(self._start)
+        yield replace(start, able=start.able and not active)
+        yield Offer("Stop the calibration", self.stop_wanted.emit, able=active)
 
     def start(self) -> None:
         """Ask for what the form says."""

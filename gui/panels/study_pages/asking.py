@@ -49,8 +49,8 @@ class AskingPage(QWidget):
         self._geometry.setPlaceholderText("the study's own, or e.g. 128x64")
         self._folder = QLineEdit()
         self._folder.setToolTip("Where the study goes; the same folder goes on with what is missing")
-        self._start = QPushButton("&Start the study")
-        self._start.setDefault(True)
+        self.begin = QPushButton("&Start the study")
+        self.begin.setDefault(True)
         form = QFormLayout()
         form.addRow("St&udy", self._study)
         form.addRow("", self._title)
@@ -63,7 +63,7 @@ class AskingPage(QWidget):
         hint = QLabel("A study computes on emulated boards in processes of its own; the bench is not touched.")
         hint.setWordWrap(True)
         last.addWidget(hint, 1)
-        last.addWidget(self._start)
+        last.addWidget(self.begin)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 4, 4)
         column.addLayout(form)
@@ -72,8 +72,8 @@ class AskingPage(QWidget):
         self._study.currentIndexChanged.connect(lambda _: self._show_study())
         for change in (self._scope.currentIndexChanged, self._seed.valueChanged, self._geometry.textChanged):
             change.connect(lambda _: self._show_folder())
-        self._start.clicked.connect(lambda _=False: self.start())
-        self._start.setEnabled(False)
+        self.begin.clicked.connect(lambda _=False: self.start())
+        self.begin.setEnabled(False)
 
     def show_kinds(self, kinds: Sequence[StudyKind]) -> None:
         """The studies that can be asked for."""
@@ -84,7 +84,7 @@ class AskingPage(QWidget):
         self._study.clear()
         for kind in kinds:
             self._study.addItem(kind.name, kind.name)
-        self._start.setEnabled(bool(kinds))
+        self.begin.setEnabled(bool(kinds))
         self._show_study()
 
     def request(self) -> RunStudy:
@@ -100,7 +100,7 @@ class AskingPage(QWidget):
 
     def start(self) -> None:
         """Ask for what the form says."""
-        if self._start.isEnabled():
+        if self.begin.isEnabled():
             self.wanted.emit(self.request())
 
     def _show_study(self) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from gui.models.studies import count_words, light_of, point_rows, progress_words
+from gui.offers import Offer, of_button
 from gui.theme import Theme
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.light import light_icon
@@ -72,6 +75,11 @@ class PointsPage(QWidget):
         if view.points != self._shown:
             self._shown = view.points
             self._fill(point_rows(view))
+
+    def offers(self) -> Iterable[Offer]:
+        """What can be done on this page just now."""
+        yield of_button(self._stop, "Stop the study")
+        yield of_button(self._resume, "Resume the study")
 
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
