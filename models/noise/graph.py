@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -32,8 +33,8 @@ def graph_with_points(
     Raises:
         CannotTrace: the network takes ways that depend on what it computes, or on whether it trains.
     """
-    graph = _trace(net, more)
-    module = fx.GraphModule(net, graph)
+    root, graph = _trace(net, more)
+    module = fx.GraphModule(root, graph)
     nodes = [(node, op) for node in graph.nodes if (op := _op_of(node, module, more)) is not None]
     points, found = nn.ModuleDict(), []
     for (node, _), (op, name) in zip(nodes, name_points([op for _, op in nodes], wanted), strict=True):
@@ -46,6 +47,9 @@ def graph_with_points(
     for (node, _), (_, name) in zip(nodes, name_points([op for _, op in nodes], wanted), strict=True):
         if name is not None:
             _insert(graph, node, f"{POINTS}.{next(named)[0]}")
+    for node in graph.nodes:
+        # A type that the network's code gives as text cannot be pickled.
+        node.type = None
     graph.lint()
     module.recompile()
     return module, found
@@ -58,28 +62,30 @@ def _insert(graph: fx.Graph, node: fx.Node, target: str) -> None:
 
 
 class _Tracer(fx.Tracer):
-    def __init__(self, more: Mapping[type[nn.Module], Op]) -> None:
+    def __init__(self, more: Mapping[type[nn.Module], Op] | None = None) -> None:
         super().__init__()
-        self._more = more
+        # Unpickling a graph makes its tracer anew, without arguments.
+        self._more = more or {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         ours = isinstance(m, Dropout) or op_of_module(m, self._more) is not None
         return ours or super().is_leaf_module(m, module_qualified_name)
 
 
-def _trace(net: nn.Module, more: Mapping[type[nn.Module], Op]) -> fx.Graph:
+def _trace(net: nn.Module, more: Mapping[type[nn.Module], Op]) -> tuple[nn.Module, fx.Graph]:
+    """The graph, and what it is a graph of: a shallow copy, as tracing leaves constants behind in what it traces."""
+    traced = []
     with modes_kept(net):
-        graphs = []
-        for training in (False, True):
-            net.train(training)
+        for training in (True, False):
+            root = copy.copy(net).train(training)
             try:
-                graphs.append(_Tracer(more).trace(net))
+                traced.append((root, _Tracer(more).trace(root)))
             except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
                 # Whatever the code of a network does with a stand-in for a tensor may raise anything.
                 raise CannotTrace(str(error)) from error
-    if str(graphs[0]) != str(graphs[1]):
+    if str(traced[0][1]) != str(traced[1][1]):
         raise CannotTrace("it computes otherwise in training than in evaluation")
-    return graphs[0]
+    return traced[1]
 
 
 def _op_of(node: fx.Node, module: fx.GraphModule, more: Mapping[type[nn.Module], Op]) -> Op | None:

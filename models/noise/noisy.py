@@ -239,7 +239,10 @@ def _shapes(made: _Made, net: nn.Module, example: Tensor) -> dict[str, tuple[int
         for handle in handles:
             handle.remove()
     if not torch.equal(plain, noisy):
-        raise BadInput("the network with silent points computes something else than the network; it cannot have noise")
+        raise BadInput(
+            "with silent points the network computes something else, as one does that draws at random by itself; "
+            "it cannot have noise"
+        )
     for name, shape in seen.items():
         if shape[:1] != tuple(example.shape[:1]):
             raise BadInput(f"the activation at {name} has shape {shape}; its first axis must be the samples")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -180,6 +181,27 @@ def test_copies_are_independent() -> None:
     other.draw(3, chance())
     assert not torch.equal(other(X), noisy(X))
     functional_call(noisy, other.buffers_of(Strengths.everywhere(1.0), 3, chance()), (X,))
+
+
+@pytest.mark.parametrize("make", [Functional, Branching], ids=["graph", "hooks"])
+def test_pickles_compute_the_same(make: type[nn.Module]) -> None:
+    """As it travels to another process."""
+    noisy = inject(make(), ADDITIVE, X)
+    noisy.set_strengths(training=Strengths.everywhere(0.1))
+    noisy.draw(3, chance())
+    other = pickle.loads(pickle.dumps(noisy))  # noqa: S301
+    assert torch.equal(other(X), noisy(X))
+    assert other.points == noisy.points
+
+
+@pytest.mark.parametrize("way", ["graph", "hooks"])
+def test_a_network_that_draws_by_itself_is_refused(way: str) -> None:
+    class Restless(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.relu(x + torch.rand(()))
+
+    with pytest.raises(BadInput, match="draws at random by itself"):
+        inject(Restless(), ADDITIVE, X, way=way)
 
 
 def test_a_network_that_mixes_samples_is_refused() -> None:
