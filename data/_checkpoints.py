@@ -6,11 +6,13 @@ each with a checksum, so that one of them is whole whenever the other is being w
 
 from __future__ import annotations
 
-import zlib
+import struct
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32
 
 GROUP = "labctl"
 """Group of a file for what is of no use to its readers."""
@@ -38,21 +40,22 @@ class Checkpoint:
     rows: int
     streams: tuple[tuple[int, int], ...]
 
+    def as_bytes(self) -> bytes:
+        """The record as it is stored: :data:`FIELDS` little-endian integers."""
+        numbers = (self.number, self.rows, len(self.streams), *chain.from_iterable(self.streams))
+        body = struct.pack(f"<{len(numbers)}q", *numbers).ljust(8 * (FIELDS - 1), b"\0")
+        return body + struct.pack("<q", crc32(body))
+
     def slot(self) -> NDArray[np.int64]:
-        """The record as it is stored, shape (:data:`FIELDS`,)."""
-        numbers = np.zeros(FIELDS, "<i8")
-        numbers[:3] = self.number, self.rows, len(self.streams)
-        for index, (rows, checksum) in enumerate(self.streams):
-            numbers[3 + 2 * index : 5 + 2 * index] = rows, checksum
-        numbers[-1] = zlib.crc32(numbers[:-1].tobytes())
-        return numbers
+        """The same as an array, shape (:data:`FIELDS`,)."""
+        return np.frombuffer(self.as_bytes(), "<i8")
 
     @classmethod
     def read(cls, slot: NDArray[np.int64]) -> Checkpoint | None:
         """The inverse of :meth:`slot`; None for a slot that is not whole."""
         numbers = np.ascontiguousarray(slot, "<i8")
         count = int(numbers[2])
-        if zlib.crc32(numbers[:-1].tobytes()) != numbers[-1] or not 0 <= count <= MOST_STREAMS:
+        if crc32(numbers[:-1].tobytes()) != numbers[-1] or not 0 <= count <= MOST_STREAMS:
             return None
         pairs = numbers[3 : 3 + 2 * count].reshape(count, 2).tolist()
         return cls(int(numbers[0]), int(numbers[1]), tuple((rows, checksum) for rows, checksum in pairs))

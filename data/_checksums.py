@@ -7,12 +7,12 @@ once in four thousand million times. It guards against disks and cables, not aga
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32
 
 from data.variables import Variable, is_text
 
@@ -30,8 +30,8 @@ def of_variable(name: str, variable: Variable) -> str:
     values = variable.values
     head = _description(name, variable, values.shape)
     if is_text(values):
-        return _hex(zlib.crc32("\0".join(map(str, values.ravel().tolist())).encode("utf-8"), head))
-    return _hex(zlib.crc32(raw(values), head))
+        return _hex(crc32("\0".join(map(str, values.ravel().tolist())).encode("utf-8"), head))
+    return _hex(crc32(raw(values), head))
 
 
 def of_stream(name: str, variable: Variable) -> str:
@@ -43,7 +43,7 @@ def checksum_of_rows(variable: Variable, rows: int) -> int | None:
     """The CRC-32 of the first rows of a streamed variable; None when it has not got so many."""
     if not 0 <= rows <= len(variable.values):
         return None
-    return zlib.crc32(raw(variable.values[:rows]))
+    return crc32(raw(variable.values[:rows]))
 
 
 def of_attributes(attributes: Mapping[str, Any]) -> str:
@@ -53,12 +53,12 @@ def of_attributes(attributes: Mapping[str, Any]) -> str:
         for name, value in attributes.items()
         if name not in (*ENDING, METADATA_CHECKSUM, ENDING_CHECKSUM) and not name.startswith("_")
     }
-    return _hex(zlib.crc32(json.dumps(said, sort_keys=True).encode()))
+    return _hex(crc32(json.dumps(said, sort_keys=True).encode()))
 
 
 def of_ending(ending: Mapping[str, str]) -> str:
     """The checksum of how a run ended."""
-    return _hex(zlib.crc32(json.dumps([ending.get(name, "") for name in ENDING]).encode()))
+    return _hex(crc32(json.dumps([ending.get(name, "") for name in ENDING]).encode()))
 
 
 def raw(values: NDArray[Any]) -> memoryview:
@@ -82,7 +82,7 @@ def _description(name: str, variable: Variable, shape: tuple[int, ...]) -> int:
         variable.coordinate,
         None if variable.fill is None else repr(np.asarray(variable.fill, dtype).item()),
     ]
-    return zlib.crc32(json.dumps(said).encode())
+    return crc32(json.dumps(said).encode())
 
 
 def _hex(checksum: int) -> str:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from zlib_ng.zlib_ng import crc32
 
 from data._disk import DiskFile, failure
 from data.errors import LabctlError
@@ -52,7 +53,7 @@ class Undo:
         except OSError:
             return None
         body, checksum = content[: -_SUM.size], content[-_SUM.size :]
-        if not body.startswith(_MAGIC) or _SUM.pack(zlib.crc32(body)) != checksum:
+        if not body.startswith(_MAGIC) or _SUM.pack(crc32(body)) != checksum:
             return None
         at = len(_MAGIC)
         size, count = _HEAD.unpack_from(body, at)
@@ -75,7 +76,7 @@ class Undo:
         place.unlink(missing_ok=True)
         file = DiskFile.create(place)
         try:
-            file.write(0, body + _SUM.pack(zlib.crc32(body)))
+            file.write(0, body + _SUM.pack(crc32(body)))
         except LabctlError:
             place.unlink(missing_ok=True)
             raise

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from zlib_ng.zlib_ng import crc32
 
 from data._disk import DiskFile
 from data.errors import BadInput
@@ -68,7 +69,7 @@ class Seal:
                 return None
             file.seek(length)
             places = file.read(count * _PLACE.size)
-        if zlib.crc32(places + tail[:-20]) != checksum:
+        if crc32(places + tail[:-20]) != checksum:
             return None
         return cls(length, whole, beginning, tuple(_PLACE.iter_unpack(places)))
 
@@ -83,7 +84,7 @@ class Seal:
         """The seal as it is stored."""
         places = b"".join(_PLACE.pack(*place) for place in self.left_out)
         tail = _TAIL.pack(self.length, self.whole, self.beginning, len(self.left_out), 0, _MAGIC)[:-20]
-        return places + tail + struct.pack("<I16s", zlib.crc32(places + tail), _MAGIC)
+        return places + tail + struct.pack("<I16s", crc32(places + tail), _MAGIC)
 
     def fits(self, path: Path, *, everything: bool) -> bool:
         """Whether a file, or only its beginning, is what was sealed."""
@@ -137,7 +138,7 @@ def _checksum(read: Read, length: int, left_out: Places) -> int:
     checksum = 0
     for start, stop in _kept(length, left_out):
         while start < stop and (piece := read(start, min(stop - start, _PIECE))):
-            checksum = zlib.crc32(piece, checksum)
+            checksum = crc32(piece, checksum)
             start += len(piece)
     return checksum
 

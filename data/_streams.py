@@ -1,9 +1,8 @@
-"""Streamed variables: rows are gathered in blocks by the caller, written and summed up by the writer thread."""
+"""Streamed variables as their caller has them: rows are checked and gathered in blocks for the writer thread."""
 
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,14 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data._disk import DiskFile
-from data._placement import Placement
 from data.errors import BadInput
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 19
 BLOCKS = 8
 """Blocks that may wait for the disk; a caller that is faster than the disk then waits for it."""
-_READ_BACK_BYTES = 1 << 20
 
 Send = Callable[["Stream", int, bytearray, int], None]
 """Hands over a block: its stream, first row, memory, and how many bytes of it count."""
@@ -43,6 +39,8 @@ class BlockPool:
 
     def wait(self, patience_s: float, failed: Callable[[], bool]) -> bool:
         """Wait until a block may be sent, the time is over, or the disk has failed; whether one may."""
+        if not self._tokens.empty():
+            return True
         end = time.monotonic() + patience_s
         while self._tokens.empty() and time.monotonic() < end and not failed():
             time.sleep(0.001)
@@ -66,59 +64,6 @@ class BlockPool:
             self._spare.put(block)
         if self._tokens.qsize() < BLOCKS:
             self._tokens.put(None)
-
-
-@dataclass
-class Summed:
-    """How far a checksum over rows from the first on has come."""
-
-    rows: int = 0
-    checksum: int = 0
-
-
-@dataclass
-class StoredRows:
-    """A streamed variable on the disk; only the writer thread touches it.
-
-    Attributes:
-        disk: the file.
-        place: where its rows lie.
-        capacity: how many there is room for.
-    """
-
-    disk: DiskFile
-    place: Placement
-    capacity: int
-    _rolling: Summed = field(default_factory=Summed)
-    _acknowledged: Summed = field(default_factory=Summed)
-
-    def write(self, start: int, content: memoryview) -> None:
-        """Write whole rows and sum them up if they follow on; the same may be written again after an error."""
-        size = self.place.row_bytes
-        stop = start + len(content) // size
-        for address, first, end in self.place.pieces(start, stop):
-            self.disk.write(address, content[(first - start) * size : (end - start) * size])
-        if start == self._rolling.rows:
-            self._rolling = Summed(stop, zlib.crc32(content, self._rolling.checksum))
-        elif start < self._rolling.rows:
-            self._rolling = self._acknowledged  # rows were written again
-
-    def sum_up(self, rows: int) -> Summed:
-        """The checksum of the first ``rows`` rows, read back from the disk where it was not kept."""
-        known = self._rolling if self._rolling.rows <= rows else self._acknowledged
-        found, checksum = known.rows, known.checksum
-        step = max(1, _READ_BACK_BYTES // self.place.row_bytes)
-        while found < rows:
-            for address, first, end in self.place.pieces(found, min(rows, found + step)):
-                checksum = zlib.crc32(self.disk.read(address, (end - first) * self.place.row_bytes), checksum)
-                found = end
-        return Summed(rows, checksum)
-
-    def acknowledge(self, summed: Summed) -> None:
-        """Note what a checkpoint has acknowledged."""
-        self._acknowledged = summed
-        if self._rolling.rows < summed.rows:
-            self._rolling = summed
 
 
 @dataclass

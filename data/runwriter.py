@@ -2,15 +2,14 @@
 
 Three promises. What :meth:`RunWriter.add`, :meth:`RunWriter.stream` and :meth:`RunWriter.checkpoint` have returned
 from is with the operating system: a process that is killed cannot lose it. At the end, and at the first checkpoint more
-than :data:`SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut loses only what came later,
-and can damage the file only in the moments in which it grows or ends.
+than :data:`data._rowstore.SYNC_EVERY_S` after the last time, it is brought to the disk itself: a power cut loses only
+what came later, and can damage the file only in the moments in which it grows or ends.
 When the disk is full a call raises :class:`~data.errors.DiskFull` and everything is as it was: the same call may be
 made again once there is room, and no row that was handed over is lost.
 """
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,18 +23,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from data import _thread
-from data._checkpoints import ACKNOWLEDGED, FIELDS, GROUP, MOST_STREAMS, SLOTS, Checkpoint
+from data._checkpoints import GROUP, MOST_STREAMS
 from data._netcdf import ROWS_DONE, NetcdfFile
-from data._streams import BlockPool, StoredRows, Stream, Summed
+from data._rowstore import RowStore
+from data._streams import BlockPool, Stream
 from data._thread import WriterThread
 from data._writers import WriterMark
 from data.errors import BadInput, Cancelled, DiskFull, LabctlError
 from data.metadata import RunMetadata, Status, utc_now
 from data.variables import Variable, check_variable, stored_dtype
-
-SYNC_EVERY_S = 10.0
-_GROWTH_BYTES = 1 << 26
-_SLOT_BYTES = 8 * FIELDS
 
 
 @dataclass(eq=False)
@@ -53,17 +49,12 @@ class RunWriter:
 
     path: Path
     metadata: RunMetadata
-    _file: NetcdfFile
     _thread: WriterThread
+    _store: RowStore
     _pool: BlockPool
     _streams: dict[str, Stream] = field(default_factory=dict)
-    _stored: dict[str, StoredRows] = field(default_factory=dict)
-    _counter: int = 0
-    _record: int = 0
-    _number: int = 0
     _rows_done: int = 0
     _acknowledged: dict[str, int] = field(default_factory=dict)
-    _synced: float = field(default_factory=time.monotonic)
     _open: bool = True
 
     @classmethod
@@ -90,7 +81,7 @@ class RunWriter:
         file = NetcdfFile.create(path, attributes, {"status": "running"})
         thread = WriterThread(path.name)
         thread.start()
-        writer = cls(path, metadata, file, thread, BlockPool.new())
+        writer = cls(path, metadata, thread, RowStore(file, thread.post), BlockPool.new())
         weakref.finalize(writer, _abandon, thread, file)
         return writer
 
@@ -107,8 +98,8 @@ class RunWriter:
 
         def work() -> None:
             self._check_new(name)
-            with self._file.change():
-                self._file.add(name, variable)
+            with self._store.file.change():
+                self._store.file.add(name, variable)
 
         self._thread.check()
         self._thread.call(f"variable {name}", work)
@@ -156,11 +147,7 @@ class RunWriter:
 
         def work() -> None:
             self._check_new(name)
-            with self._file.change():
-                self._file.declare(name, likeness, sizes, len(self._streams))
-                if not self._streams:
-                    self._file.count_rows(np.stack([Checkpoint(0, 0, ()).slot()] * SLOTS))
-            self._find_places(name)
+            self._store.declare(name, likeness, sizes)
 
         self._thread.check()
         self._thread.call(f"variable {name}", work)
@@ -233,10 +220,10 @@ class RunWriter:
         self._thread.check()
         rest: list[Callable[[], None]] = []
         for stream in self._streams.values():
-            stream.send_rest(lambda *block: rest.append(partial(self._store, *block)))
+            stream.send_rest(lambda *block: rest.append(partial(self._write, *block)))
         counts = {name: min(rows, stream.filled) for name, stream in self._streams.items()}
         if counts:
-            self._thread.call(f"{rows} rows", lambda: self._save(rows, counts), rest)
+            self._thread.call(f"{rows} rows", lambda: self._store.save(rows, counts), rest)
         self._rows_done, self._acknowledged = rows, counts
         return rows
 
@@ -256,9 +243,11 @@ class RunWriter:
             raise BadInput(f"a run cannot be finished as {status!r}")
         self._check_open()
         ended = utc_now()
+        ending = {"status": status, "ended": ended, "message": message}
         try:
             self.checkpoint()
-            self._thread.call("how the run ended", lambda: self._end(status, ended, message))
+            lengths = self._open_lengths()
+            self._thread.call("how the run ended", lambda: self._store.end(lengths, ending))
         except DiskFull:
             raise
         except LabctlError as error:
@@ -288,73 +277,22 @@ class RunWriter:
             if error is not second:
                 error.add_note(f"also, while the run file was closed: {second}")
 
-    # What follows runs on the writer thread.
+    def _send(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
+        self._pool.sent()
+        self._thread.post(partial(self._write, stream, start, block, size))
 
-    def _find_places(self, name: str) -> None:
-        place = self._file.place(name)
-        self._stored[name] = StoredRows(self._file.disk, place, self._file.length(name))
-        self._counter = self._file.place(ROWS_DONE).addresses[0]
-        self._record = self._file.place(ACKNOWLEDGED).addresses[0]
-
-    def _store(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
-        stored = self._stored[stream.name]
-        stop = start + size // stored.place.row_bytes
-        if stop > stored.capacity:
-            self._grow(stream.dims[0], stop)
-        stored.write(start, memoryview(block)[:size])
+    def _write(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
+        """Runs on the writer thread."""
+        self._store.write(stream.name, start, memoryview(block)[:size])
         self._pool.give_back(block)
 
-    def _grow(self, dim: str, stop: int) -> None:
-        """Room for more rows than are asked for, so that it happens seldom."""
-        along = [self._stored[name] for name, stream in self._streams.items() if stream.dims[0] == dim]
-        step = _GROWTH_BYTES // sum(stored.place.row_bytes for stored in along)
-        now = max(stored.capacity for stored in along)
-        # Whole pieces: the disk gives them whole, too.
-        piece = min(stored.place.rows for stored in along)
-        capacity = -(-max(stop, now + min(now, step)) // piece) * piece
-        with self._file.change():
-            self._file.resize(dim, capacity)
-        for name, stream in self._streams.items():
-            if stream.dims[0] == dim:
-                stored = self._stored[name]
-                stored.place, stored.capacity = self._file.place(name), self._file.length(name)
-
-    def _save(self, rows: int, counts: dict[str, int]) -> None:
-        sums = {name: self._stored[name].sum_up(count) for name, count in counts.items()}
-        number = self._number + 1
-        slot = Checkpoint(number, rows, tuple((item.rows, item.checksum) for item in sums.values())).slot()
-        self._file.disk.write(self._record + number % SLOTS * _SLOT_BYTES, slot.tobytes())
-        self._file.disk.write(self._counter, np.array(rows, "<i8").tobytes())
-        self._number = number
-        for name, summed in sums.items():
-            self._stored[name].acknowledge(Summed(summed.rows, summed.checksum))
-        if time.monotonic() - self._synced > SYNC_EVERY_S:
-            self._synced = time.monotonic()
-            self._thread.post(self._file.disk.sync)
-
-    def _end(self, status: Status, ended: str, message: str) -> None:
+    def _open_lengths(self) -> dict[str, int]:
+        """How long each dimension without a fixed length has become."""
         lengths: dict[str, int] = {}
         for stream in self._streams.values():
             if stream.limit is None:
                 lengths[stream.dims[0]] = max(lengths.get(stream.dims[0], 0), stream.filled)
-        with self._file.change():
-            for dim, length in lengths.items():
-                self._file.resize(dim, length)
-            self._file.set_ending({"status": status, "ended": ended, "message": message})
-        self._file.seal_all()
-        self._file.disk.sync()
-        self._file.close()
-
-    def _end_badly(self, message: str) -> None:
-        with suppress(LabctlError), self._file.change(undoable=False):
-            self._file.set_ending({"status": "failed", "ended": utc_now(), "message": message})
-        self._file.close()
-
-    # And this on the caller's.
-
-    def _send(self, stream: Stream, start: int, block: bytearray, size: int) -> None:
-        self._pool.sent()
-        self._thread.post(partial(self._store, stream, start, block, size))
+        return lengths
 
     def _ready(self) -> None:
         """Raise unless rows can be taken now."""
@@ -372,7 +310,7 @@ class RunWriter:
         """Close a file that cannot be finished; rows that were not acknowledged are lost."""
         self._thread.drop()
         with suppress(LabctlError):
-            self._thread.call("how the run ended", lambda: self._end_badly(str(error)))
+            self._thread.call("how the run ended", lambda: self._store.end_badly(str(error)))
         self.metadata = replace(self.metadata, status="failed", ended=utc_now(), message=str(error))
         self._close()
 
@@ -391,7 +329,7 @@ class RunWriter:
         return self._streams[name]
 
     def _check_new(self, name: str) -> None:
-        if name in (ROWS_DONE, GROUP) or self._file.has(name):
+        if name in (ROWS_DONE, GROUP) or self._store.file.has(name):
             raise BadInput(f"run {self.metadata.run_id} has a variable {name!r} already")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from data import runwriter
+from data import _rowstore
 from data.catalogue import Catalogue
 from data.errors import BadInput, LabctlError
 from data.metadata import RunMetadata, new_run_id
@@ -115,7 +115,7 @@ def test_no_more_streams_than_the_record_holds(writer: RunWriter) -> None:
 
 def test_the_disk_itself_is_asked_now_and_then(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     synced = threading.Event()
-    monkeypatch.setattr(runwriter, "SYNC_EVERY_S", 0.0)
+    monkeypatch.setattr(_rowstore, "SYNC_EVERY_S", 0.0)
     with writer:
         writer.stream("y", ("row",), (5,), np.int16)
         original = os.fdatasync
@@ -137,7 +137,7 @@ def test_a_forked_child_can_neither_write_nor_harm_the_file(writer: RunWriter) -
             try:
                 writer.checkpoint()
             except LabctlError:
-                writer._file.close()  # as HDF5 does at the end of a process
+                writer._store.file.close()  # as HDF5 does at the end of a process
                 code = 0
             finally:
                 os._exit(code)
