@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from data.clock import TIME
 from data.metadata import SCHEMA
 from data.variables import Variable
 
@@ -43,5 +44,14 @@ def _from_1(contents: Contents) -> Contents:
     return contents
 
 
-STEPS: Mapping[int, Step] = {1: _from_1}
+def _from_2(contents: Contents) -> Contents:
+    """Layout 3 added ``time``, when rows were measured; what a sweep swept under that name makes room for it."""
+    swept = contents.variables.get(TIME)
+    if "plan_kind" not in contents.variables or swept is None or not swept.coordinate:
+        return contents
+    renamed = {f"swept_{TIME}" if name == TIME else name: item for name, item in contents.variables.items()}
+    return Contents(contents.attributes, renamed)
+
+
+STEPS: Mapping[int, Step] = {1: _from_1, 2: _from_2}
 """The step from each layout to the next one."""

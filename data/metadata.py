@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from data.errors import BadInput
 from data.values import Geometry, Identity
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the layout of run files; a reader refuses files with a higher one."""
 
 Status = Literal["running", "complete", "stopped", "aborted", "failed", "interrupted"]

@@ -29,6 +29,7 @@ from data._rowstore import RowStore
 from data._streams import BlockPool, Stream
 from data._thread import WriterThread
 from data._writers import WriterMark
+from data.clock import TIME, TIME_UNIT, RunClock
 from data.errors import BadInput, Cancelled, DiskFull, LabctlError
 from data.metadata import RunMetadata, Status, utc_now
 from data.variables import Variable, check_variable, stored_dtype
@@ -45,6 +46,11 @@ class RunWriter:
     :class:`~data.errors.Cancelled` end it as ``stopped``, and a plain exit as ``complete`` unless :meth:`finish` said
     otherwise. The file is closed in every case. Declare coordinates before what they belong to, and everything before
     the first row.
+
+    Attributes:
+        path: the file.
+        metadata: what is known about the run so far.
+        clock: tells the time in this run.
     """
 
     path: Path
@@ -55,6 +61,7 @@ class RunWriter:
     _streams: dict[str, Stream] = field(default_factory=dict)
     _rows_done: int = 0
     _acknowledged: dict[str, int] = field(default_factory=dict)
+    clock: RunClock = field(default_factory=RunClock.start)
     _open: bool = True
 
     @classmethod
@@ -113,6 +120,7 @@ class RunWriter:
         unit: str = "1",
         long_name: str = "",
         fill: float | int | None = None,
+        coordinate: bool = False,
     ) -> None:
         """Declare a variable that is filled row by row along its first dimension.
 
@@ -125,6 +133,7 @@ class RunWriter:
             unit: as in UDUNITS.
             long_name: what it is, in words.
             fill: what unwritten rows hold; 0 and unmarked when None.
+            coordinate: whether it says where or how the others were measured.
 
         Raises:
             BadInput: the name is taken, sizes do not go with dimensions already there, or there are 128 streams.
@@ -133,7 +142,7 @@ class RunWriter:
         """
         self._check_open()
         given = np.dtype(dtype)
-        likeness = Variable(dims, np.zeros((1,) * len(dims), given), unit, long_name, fill=fill)
+        likeness = Variable(dims, np.zeros((1,) * len(dims), given), unit, long_name, coordinate, fill)
         check_variable(name, likeness)
         stored = stored_dtype(name, given)
         if not dims or len(sizes) != len(dims):
@@ -153,6 +162,21 @@ class RunWriter:
         self._thread.call(f"variable {name}", work)
         self._streams[name] = Stream(name, dims, row_shape, sizes[0], given, stored)
         self._acknowledged[name] = 0
+
+    def stream_time(self, dim: str, size: int | None, long_name: str) -> None:
+        """Declare the coordinate ``time``: when each row had been measured, NaN where none was.
+
+        Its rows are what :attr:`clock` told, in seconds since 1970-01-01 UTC.
+
+        Args:
+            dim: the dimension along which rows come.
+            size: its length, None when it is not known beforehand.
+            long_name: what has a time, in words.
+
+        Raises:
+            BadInput, DiskFull, LabctlError: as :meth:`stream`.
+        """
+        self.stream(TIME, (dim,), (size,), np.float64, TIME_UNIT, long_name, float("nan"), coordinate=True)
 
     def append(self, name: str, values: ArrayLike) -> None:
         """Write rows after the last one written; see :meth:`write_rows`."""

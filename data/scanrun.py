@@ -3,7 +3,7 @@
 Dimension ``setting``: one entry for each setting, in the order of the run; with a sweep also those of
 :mod:`data.sweepfile`. The quantity ``supply.voltage`` is the variable ``supply_voltage``, as a reading
 ``supply_voltage_read`` where it is also set. ``step_N`` is the step along dimension N of the plan, so that
-``dataset.set_index(setting=[...]).unstack()`` gives the grid.
+``dataset.set_index(setting=[...]).unstack()`` gives the grid. ``time`` is when the setting had been measured.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.axes import number
+from data.clock import TIME, RunClock
 from data.errors import BadInput
 from data.instrument import Quantity, Value
 from data.metadata import RunMetadata, Status
@@ -40,7 +41,7 @@ class ScanRow:
     Attributes:
         settings: what each target was set to.
         readings: what was read.
-        elapsed_s: seconds since the run began.
+        elapsed_s: seconds since the run began, as the writer's clock told it.
         outputs: ADC codes of the board's sweep, shape (points, repeats, columns); None without one.
     """
 
@@ -104,6 +105,11 @@ class ScanWriter:
         """The file."""
         return self.writer.path
 
+    @property
+    def clock(self) -> RunClock:
+        """Tells when something is measured."""
+        return self.writer.clock
+
     def write(self, row: ScanRow) -> None:
         """Write the next row; it counts as saved after :meth:`checkpoint`.
 
@@ -117,6 +123,7 @@ class ScanWriter:
         for name, reading in row.readings.items():
             self.writer.write_rows(self.names[f"read {name}"], at, [reading])
         self.writer.write_rows(ELAPSED, at, [row.elapsed_s])
+        self.writer.write_rows(TIME, at, [self.writer.clock.at(row.elapsed_s)])
         if row.outputs is not None:
             self.writer.write_rows(OUTPUT, at, row.outputs[np.newaxis])
             self.writer.write_rows(SWEEP_MEAN_VARIABLE, at, [row.sweep_mean])
@@ -238,6 +245,7 @@ def _declare(
     def column(name: str, unit: str, long_name: str) -> None:
         writer.stream(name, (SETTING,), (size,), np.float64, unit or "1", long_name, fill=float("nan"))
 
+    writer.stream_time(SETTING, size, "when the setting had been measured")
     for target, values in plan.path().items():
         item = known[target]
         writer.add(names[target], Variable((SETTING,), values, item.unit or "1", item.label, coordinate=True))

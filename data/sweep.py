@@ -111,9 +111,12 @@ class SweepData:
         outputs: ADC codes, shape (points, repeats, columns), int16; points beyond ``measured`` hold no data.
         measured: how many points, from the first on, were measured (fewer than ``plan.points`` after a stop).
         run_id: the run it came from.
+        times: when the batch of each point had been measured, in seconds since 1970-01-01 UTC, shape (points,), NaN
+            beyond ``measured``; None where nobody wrote it down.
     """
 
     plan: SweepPlan
     outputs: NDArray[np.int16]
     measured: int
     run_id: str
+    times: NDArray[np.float64] | None = None

@@ -1,7 +1,8 @@
 """Sweeps as run files: the plan first, then the outputs as they are measured.
 
 Dimensions ``point``, ``repeat``, ``row``, ``column``, ``program``, ``schedule``. A coordinate of the plan keeps its
-name; where a dimension or another variable has that name already it is called ``swept_<name>``.
+name; where a dimension or another variable has that name already it is called ``swept_<name>``. ``time`` says when each
+point had been measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data.clock import TIME, RunClock
 from data.errors import BadInput
 from data.metadata import RunMetadata, Status
 from data.runfile import Run, RunWriter, read_run
@@ -47,6 +49,7 @@ _RESERVED = frozenset(
         "reset",
         "plan_kind",
         "rows_done",
+        TIME,
     ]
 )
 
@@ -73,6 +76,7 @@ class SweepWriter:
         try:
             for name, variable in plan_variables(plan).items():
                 writer.add(name, variable)
+            writer.stream_time("point", plan.points, "when the batch of the point had been measured")
             writer.stream(
                 "output",
                 ("point", "repeat", "column"),
@@ -97,16 +101,22 @@ class SweepWriter:
         return self._writer.metadata
 
     @property
+    def clock(self) -> RunClock:
+        """Tells when something is measured."""
+        return self._writer.clock
+
+    @property
     def measured(self) -> int:
         """How many points have been written."""
         return self._measured
 
-    def write(self, points: NDArray[np.intp], outputs: NDArray[np.integer[Any]]) -> None:
+    def write(self, points: NDArray[np.intp], outputs: NDArray[np.integer[Any]], time_s: float | None = None) -> None:
         """Write the next points of the plan; they count as saved after the next :meth:`checkpoint`.
 
         Args:
             points: their indices, which follow on from the last one written.
             outputs: ADC codes, shape (points, repeats, columns).
+            time_s: when they had been measured, as :attr:`clock` told it; None for now.
 
         Raises:
             BadInput: points out of order, or outputs of another shape or beyond int16.
@@ -120,6 +130,7 @@ class SweepWriter:
         if len(outputs) != count:
             raise BadInput(f"sweep {self._plan.kind}: {count} points and outputs of {len(outputs)}")
         self._writer.write_rows("output", self._measured, outputs)
+        self._writer.write_rows(TIME, self._measured, np.full(count, self.clock.now() if time_s is None else time_s))
         self._measured += count
 
     def checkpoint(self) -> int:
@@ -167,7 +178,8 @@ def sweep_of(run: Run) -> SweepData:
         repeats=run.values("output").shape[1],
         coordinates=_coordinates(run.variables),
     )
-    return SweepData(plan, run.values("output"), run.rows_done or 0, run.metadata.run_id)
+    times = run.values(TIME) if TIME in run.variables else None
+    return SweepData(plan, run.values("output"), run.rows_done or 0, run.metadata.run_id, times)
 
 
 def plan_variables(plan: SweepPlan) -> dict[str, Variable]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.clock import TIME
 from data.errors import BadInput
 from data.runfile import Run, RunWriter, Variable, read_run
 from data.sweepfile import NOT_MEASURED
@@ -30,6 +31,7 @@ def begin_comparison(network: IntegerNetwork, truth: NDArray[np.int64], writer: 
     writer.add("class_name", Variable(("class_name",), np.array(network.labels), "1", "class", coordinate=True))
     writer.add("truth", Variable(("utterance",), truth, "1", "true class"))
     targets, utterances, classes = len(TARGETS), len(truth), len(network.labels)
+    writer.stream_time("target", targets, "when the target was done")
     writer.stream("decision", ("target", "utterance"), (targets, utterances), np.int64, "1", "decided class", -1)
     dims = ("target", "utterance", "class_name")
     writer.stream("logit", dims, (targets, utterances, classes), np.float32, "1", "logit", float("nan"))
@@ -41,6 +43,7 @@ def begin_comparison(network: IntegerNetwork, truth: NDArray[np.int64], writer: 
 
 def write_trace(trace: NetworkTrace, writer: RunWriter) -> None:
     """Save what the next target did; from here on an abort or a kill cannot lose it."""
+    writer.append(TIME, [writer.clock.now()])
     writer.append("decision", trace.decisions[np.newaxis])
     writer.append("logit", trace.logits[np.newaxis])
     for number, layer in enumerate(trace.layers, 1):

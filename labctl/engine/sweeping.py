@@ -57,6 +57,7 @@ class SweepWork:
         self._batch: Batch | None = None
         self._programmed = -1
         self._outputs: Outputs | None = None
+        self._time_s: float | None = None
         self._written = False
 
     @property
@@ -108,7 +109,7 @@ class SweepWork:
         if writer is None or batch is None or outputs is None:
             raise LabctlError("there is nothing to save: no batch has been measured")
         if not self._written:
-            writer.write(batch.points, outputs)
+            writer.write(batch.points, outputs, self._time_s)
             self._written = True
         done = writer.checkpoint()
         self._batch, self._outputs, self._written = next(self._batches, None), None, False
@@ -140,6 +141,7 @@ class SweepWork:
 
         def multiply() -> None:
             self._outputs = answers(plan, batch, processor, plan.schedules[batch.schedule])
+            self._time_s = None if self._writer is None else self._writer.clock.now()
 
         seconds = CALL_S + VECTOR_S * len(batch.points) * plan.repeats
         yield Call(f"measuring points {first}..{last} of {plan.kind}", multiply, processor, seconds)
@@ -155,7 +157,7 @@ def sweep_bytes(plan: SweepPlan) -> int:
     """Bytes of the arrays in the file of a sweep."""
     columns = plan.weights.shape[2] if plan.weights.ndim == 3 else 0
     coordinates = sum(item.values.nbytes for item in plan.coordinates.values())
-    return 2 * plan.vectors * columns + plan.weights.nbytes + plan.activations.nbytes + 16 * plan.points + coordinates
+    return 2 * plan.vectors * columns + plan.weights.nbytes + plan.activations.nbytes + 24 * plan.points + coordinates
 
 
 def hardware(processor: AnalogProcessor) -> Mapping[str, HasSafeState]:

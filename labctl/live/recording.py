@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from data.clock import TIME
 from data.features import COEFFICIENTS, FRAMES
 from data.metadata import RunMetadata, Status
 from data.runfile import RunWriter, Variable
@@ -78,6 +79,7 @@ class Recording:
         """Save one utterance; from here on a kill cannot lose it."""
         writer = self.writer
         rows: dict[str, object] = {
+            TIME: writer.clock.now(),
             "truth": answer.truth,
             "decision": [int(answer.traces[target].decisions[0]) for target in self._targets],
             "logit": np.stack([answer.traces[target].logits[0] for target in self._targets]),
@@ -112,6 +114,7 @@ class Recording:
         if models:
             writer.add("model", Variable(("model",), np.array(models), "1", "chip model", coordinate=True))
         utterance = ("utterance",)
+        writer.stream_time("utterance", None, "when the utterance had been answered")
         writer.stream("truth", utterance, (None,), np.int64, "1", "true class; -1 where nobody knows")
         shape = (None, targets)
         writer.stream("decision", ("utterance", "target"), shape, np.int64, "1", "decided class", -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -63,7 +62,6 @@ class ScanWork:
         self._strategy = strategy
         self._source: Source | None = None
         self._writer: ScanWriter | None = None
-        self._began = 0.0
         self._held: dict[str, Value] = {}
         self._programmed = -1
         self._row: ScanRow | None = None
@@ -124,7 +122,6 @@ class ScanWork:
         self._source = PlannedSettings(self._plan) if strategy is None else AskedSettings(self._plan, strategy)
         quantities = self._rig.quantities
         self._writer = ScanWriter.create(self._folder, self._metadata, self._plan, quantities, self._sweep)
-        self._began = time.monotonic()
 
     def chunk(self) -> Iterator[Action] | None:
         """One setting."""
@@ -171,7 +168,8 @@ class ScanWork:
             parts: list[Outputs] = []
             yield from self._board_sweep(self._sweep, overrides, parts)
             outputs = np.concatenate(parts)
-        self._row = ScanRow(dict(setting), readings, time.monotonic() - self._began, outputs)
+        if self._writer is not None:
+            self._row = ScanRow(dict(setting), readings, self._writer.clock.elapsed(), outputs)
 
     def _set(self, setting: Mapping[str, Value]) -> Iterator[Action]:
         settle_s = 0.0

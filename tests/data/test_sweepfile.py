@@ -40,7 +40,7 @@ def schedules(draw: st.DrawFn, rows: int) -> Schedule:
 def plans(draw: st.DrawFn) -> SweepPlan:
     points, rows, columns, programmes = (draw(st.integers(1, 5)) for _ in range(4))
     sent = tuple(draw(st.lists(schedules(rows), min_size=1, max_size=3)))
-    names = st.sampled_from(["row", "weight", "spacing", "slot", "output", "swept_row", "plan_kind"])
+    names = st.sampled_from(["row", "weight", "spacing", "slot", "output", "swept_row", "plan_kind", "time"])
     coordinates = {
         name: Coordinate(draw(hnp.arrays(draw(st.sampled_from(["i8", "f8", "?"])), points)), "ns", f"the {name}")
         for name in draw(st.lists(names, unique=True))
@@ -65,7 +65,7 @@ def test_a_sweep_round_trips(tmp_path_factory: pytest.TempPathFactory, plan: Swe
     measured = int(share * plan.points)
     with SweepWriter.create(tmp_path_factory.mktemp("sweep"), metadata(), plan) as writer:
         for point in range(measured):
-            writer.write(np.array([point]), outputs[point : point + 1])
+            writer.write(np.array([point]), outputs[point : point + 1], 1e9 + point)
         assert writer.measured == writer.checkpoint() == measured
         writer.finish("stopped" if measured < plan.points else "complete")
     sweep = read_sweep(writer.path)
@@ -73,6 +73,9 @@ def test_a_sweep_round_trips(tmp_path_factory: pytest.TempPathFactory, plan: Swe
     assert sweep.measured == measured
     np.testing.assert_array_equal(sweep.outputs[:measured], outputs[:measured], strict=True)
     assert (sweep.outputs[measured:] == NOT_MEASURED).all()
+    assert sweep.times is not None
+    np.testing.assert_array_equal(sweep.times[:measured], 1e9 + np.arange(measured))
+    assert np.isnan(sweep.times[measured:]).all()
     back = sweep.plan
     assert (back.kind, back.schedules, back.repeats) == (plan.kind, plan.schedules, plan.repeats)
     for name in ("weights", "activations", "program", "schedule"):
@@ -103,7 +106,7 @@ def test_xarray_sees_what_varies_over_the_points(tmp_path: Path) -> None:
         writer.checkpoint()
     with xr.open_dataset(writer.path, engine="h5netcdf") as dataset:
         assert dataset.output.dims == ("point", "repeat", "column")
-        assert set(dataset.output.coords) == {"slot", "program_index", "schedule_index"}
+        assert set(dataset.output.coords) == {"slot", "program_index", "schedule_index", "time"}
         assert dataset.spacing.attrs["units"] == "ns"
         assert dataset.spacing.values.tolist() == [16, 40]
         assert dataset.event_order.values.tolist() == [[0, 1, 2, 3], [3, 2, 1, 0]]

@@ -90,6 +90,18 @@ def test_a_sweep_of_layout_1_is_read() -> None:
     assert (metadata.status, metadata.message, metadata.comment, metadata.seed) == ("stopped", "enough", "µ", 7)
 
 
+def test_what_a_sweep_of_layout_2_swept_as_time_is_no_time_of_measurement(tmp_path: Path) -> None:
+    new = upkeep.migrate(FILES / "layout2-sweep.h5", tmp_path)
+    assert new is not None
+    for path in (FILES / "layout2-sweep.h5", new):
+        sweep = read_sweep(path)
+        assert sweep.times is None
+        assert list(sweep.plan.coordinates) == ["time", "slot"]
+        assert sweep.plan.coordinates["time"].unit == "us"
+        assert sweep.plan.coordinates["time"].values.tolist() == [0, 1, 2, 3, 4]
+        assert upkeep.verify(path).verdict == "sound"
+
+
 def test_other_runs_of_layout_1_are_read() -> None:
     run = read_run(FILES / "layout1-open.h5")
     assert run.values("word").tolist() == ["yes", "nö"]
@@ -103,6 +115,7 @@ def test_files_of_this_layout_are_stored_too() -> None:
     assert upkeep.verify(run.path).verdict == "sound"
     assert run.values("word").tolist() == ["yes", "nö"]
     assert run.values("t").tolist() == [1.5, 2.5, 3.5]
+    assert np.diff(run.values("time")).tolist() == [60, 60]
 
 
 def test_there_is_a_step_from_every_layout() -> None:

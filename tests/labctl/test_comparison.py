@@ -118,6 +118,9 @@ def test_the_run_file_holds_every_layer_and_gives_the_figures_again(found: Compa
             write_trace(found.evaluations[target].trace, writer)
         write_results(found, writer)
     saved = read_comparison(writer.path)
+    times = saved.variables["time"]
+    assert times.dims == ("target",)
+    assert (np.diff(times.values) >= 0).all()
     outputs = saved.variables["layer1_outputs"]
     assert outputs.dims == ("target", "utterance", "layer1_block", "layer1_output")
     board = found.evaluations["board"]

@@ -1,4 +1,6 @@
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,18 @@ def test_every_point_is_measured_in_the_plans_order(plan: SweepPlan, tmp_path: P
     assert heard == sorted(heard)
     assert heard[-1] == 1.0
     assert read_metadata(path).status == "complete"
+
+
+def test_the_points_of_a_batch_have_the_time_at_which_it_was_measured(plan: SweepPlan, tmp_path: Path) -> None:
+    began = time.time()
+    data = read_sweep(run_plan(plan, CountingBoard(), tmp_path, metadata(), batch_vectors=2 * plan.repeats))
+    assert data.times is not None
+    batches = [batch.points for batch in plan.batches(2)]
+    assert all(len(set(data.times[points])) == 1 for points in batches)
+    ends = [data.times[points[0]] for points in batches]
+    assert began - 0.01 <= ends[0]
+    assert all(one < two for one, two in pairwise(ends))
+    assert ends[-1] <= time.time() + 0.01
 
 
 def test_a_lost_link_leaves_the_board_safe_and_the_rows_kept(plan: SweepPlan, tmp_path: Path) -> None:

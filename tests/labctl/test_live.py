@@ -93,6 +93,7 @@ def test_a_session_on_a_board_is_recorded_and_read_again(bench: Bench, tmp_path:
         assert json.loads(saved.metadata.plan)["network"] == path.name
         assert saved.values("said").tolist() == ["yes", "no", "silence", "unknown", "yes"]
         assert "wave" not in saved.variables
+        assert (np.diff(saved.values("time")) > 0).all()
         counts = tally.counts()[path.name]
         assert list(counts) == ["board", "ordered", "ideal"]
         for target, count in counts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def test_a_scan_sets_reads_and_keeps_units(rig: Rig, supply: Supply, tmp_path: P
     assert supply.is_safe
     with xr.open_dataset(outcome.path, engine="h5netcdf") as dataset:
         assert dataset.meter_current.attrs["units"] == "A"
-        assert set(dataset.meter_current.coords) == {"supply_voltage", "step_0"}
+        assert set(dataset.meter_current.coords) == {"supply_voltage", "step_0", "time"}
+        apart = (dataset.time - dataset.time[0]).values / np.timedelta64(1, "s")
+        np.testing.assert_allclose(apart, dataset.elapsed - dataset.elapsed[0], atol=1e-5)
+        assert abs(dataset.time.values[0] - np.datetime64(time.time_ns(), "ns")) < np.timedelta64(60, "s")
         assert dataset.meter_current.swap_dims(setting="supply_voltage").sel(supply_voltage=3.0).item() == 0.3
 
 
