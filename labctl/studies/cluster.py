@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future, KilledWorker, Security
 from distributed import wait as wait_for
 from distributed.client import FuturesCancelledError
 
@@ -205,13 +205,21 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
         owned = f" --resources {','.join(f'{name}=1' for name in point.uses)}" if point.uses else ""
         return f"start one with `dask worker {address} --nthreads 1{owned}`"
 
+    security = Security()
+    if address.startswith("tls") and security.get_connection_args("client").get("ssl_context") is None:
+        raise BadInput(
+            f"{address} is encrypted, and Dask's configuration names no certificates; write them there under "
+            "distributed.comm.tls, or into DASK_DISTRIBUTED__COMM__TLS__CA_FILE and its like"
+        )
     loop, stop = start_loop()
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl", loop=loop)
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl", loop=loop, security=security)
+    except OSError as error:
         stop()
-        hint = "; say where the certificates are in Dask's configuration" if address.startswith("tls") else ""
-        raise BadInput(f"no scheduler answers at {address} within {CONNECT_S:g} s: {error}{hint}") from error
+        raise BadInput(f"no scheduler answers at {address} within {CONNECT_S:g} s: {error}") from error
+    except BaseException:
+        stop()
+        raise
     workers = ClusterWorkers(client, order_of(compute, folder), Coming(lambda _: COMING_S, advice), stop)
     try:
         workers.check()

@@ -7,20 +7,22 @@ thrown away at the end.
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import psutil
-from dask_jobqueue.slurm import SLURMJob
 from distributed import Client, Scheduler, Security, SpecCluster
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado.ioloop import IOLoop
@@ -30,6 +32,7 @@ from labctl.studies.cluster import ClusterWorkers, Coming, order_of
 from labctl.studies.cluster_loop import start_loop
 from labctl.studies.folder import StudyFolder
 from labctl.studies.points import RESOURCE, Point
+from labctl.studies.process import environment
 
 LOOK_S: Final = 20.0
 """Seconds between two looks at SLURM's queue."""
@@ -110,6 +113,8 @@ def start(path: Path, compute: str, folder: StudyFolder) -> ClusterWorkers:
             f"there is no command {' or '.join(missing)} here; start the study where jobs are submitted, "
             "or name a scheduler"
         )
+    if find_spec("dask_jobqueue") is None:
+        raise BadInput("jobs of SLURM need dask-jobqueue; install labctl[studies]")
     with ExitStack() as left:
         keys = Path(left.enter_context(tempfile.TemporaryDirectory(prefix=".keys-", dir=folder.path)))
         loop, stop = start_loop()
@@ -192,7 +197,7 @@ def _script(wanted: SlurmFile, keys: Path, address: str, folder: StudyFolder) ->
     optional = {"queue": wanted.queue, "account": wanted.account, "python": wanted.python or None}
     logs = folder.path.resolve() / "slurm"
     logs.mkdir(exist_ok=True)
-    job = SLURMJob(
+    arguments = dict(
         scheduler=address,
         name="labctl-$SLURM_ARRAY_TASK_ID",
         job_name="labctl",
@@ -206,11 +211,16 @@ def _script(wanted: SlurmFile, keys: Path, address: str, folder: StudyFolder) ->
         job_script_prologue=list(wanted.prologue),
         worker_extra_args=["--resources", f"'{owned}'"] if owned else [],
         protocol=_protocol(wanted),
-        security=_keys_of(keys) if wanted.encrypted else None,
         log_directory=str(logs),
         **{name: value for name, value in optional.items() if value is not None},
     )
-    return str(job.job_script())
+    asked = json.dumps({"keys": _files(keys) if wanted.encrypted else None, "arguments": arguments})
+    command = [sys.executable, "-P", "-m", "labctl.studies.slurm_script"]
+    done = subprocess.run(command, input=asked, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        raise LabctlError(f"the script of the SLURM jobs cannot be written: {said}")
+    return done.stdout
 
 
 def _protocol(wanted: SlurmFile) -> str:
@@ -223,12 +233,12 @@ def _keys(folder: Path) -> Security:
     files = {"ca": made.tls_ca_file, "cert": made.tls_worker_cert, "key": made.tls_worker_key}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="ascii")
-    return _keys_of(folder)
+    return Security(require_encryption=True, **_files(folder))
 
 
-def _keys_of(folder: Path) -> Security:
+def _files(folder: Path) -> dict[str, str]:
     of_each = {f"tls_{who}_{name}": str(folder / name) for who in _ROLES for name in ("cert", "key")}
-    return Security(require_encryption=True, tls_ca_file=str(folder / "ca"), **of_each)
+    return {"tls_ca_file": str(folder / "ca"), **of_each}
 
 
 def _sentence(item: Any) -> str:

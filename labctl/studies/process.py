@@ -84,24 +84,22 @@ class WorkerProcess:
             self._orders.flush()
 
 
-def start(compute: str, folder: Path, heard: Heard, environment: Mapping[str, str] | None = None) -> WorkerProcess:
+def start(compute: str, folder: Path, heard: Heard, variables: Mapping[str, str] | None = None) -> WorkerProcess:
     """Start a worker process; it needs no port, and ends with whoever started it.
 
     Args:
         compute: the function that computes a point, ``module:function``.
         folder: the study's folder.
         heard: hears of it.
-        environment: variables that it gets beside ours.
+        variables: what its environment has beside ours.
     """
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "labctl.studies.serving"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, **ONE_THREAD, **(environment or {}), "PYTHONPATH": path},
+        env=environment(ONE_THREAD, variables or {}),
     )
     orders, lines = process.stdin, process.stdout
     if orders is None or lines is None:
@@ -118,6 +116,13 @@ def start(compute: str, folder: Path, heard: Heard, environment: Mapping[str, st
     worker._send({"compute": compute, "folder": str(folder.resolve()), "path": sys.path})
     reader.start()
     return worker
+
+
+def environment(*more: Mapping[str, str]) -> dict[str, str]:
+    """Our environment and more, in which a Python finds labctl."""
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+    return {**os.environ, **{name: value for item in more for name, value in item.items()}, "PYTHONPATH": path}
 
 
 def end(workers: Iterable[WorkerProcess]) -> None:

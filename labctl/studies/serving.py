@@ -17,7 +17,6 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
@@ -29,6 +28,8 @@ from labctl.studies.points import Point, load_function
 
 PATIENCE_S: Final = 4.0
 """Seconds that a point has to leave its ``with`` blocks."""
+AGAIN_S: Final = 0.1
+"""Seconds between two signals to leave; only the first that is heard counts."""
 
 
 def compute_point(compute: str, point: Point, folder: StudyFolder) -> Failure | None:
@@ -67,12 +68,18 @@ def _listen(orders: FileIO, points: queue.SimpleQueue[bytes]) -> None:
     for line in orders:
         points.put(line)
     points.put(b"")
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        _interrupt()
+        time.sleep(AGAIN_S)
+    os._exit(1)
+
+
+def _interrupt() -> None:
     if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident) is not None:
         signal.pthread_kill(main, signal.SIGTERM)
     else:
         _thread.interrupt_main(signal.SIGTERM)
-    time.sleep(PATIENCE_S)
-    os._exit(1)
 
 
 def _leave(*_: object) -> NoReturn:
@@ -81,18 +88,31 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
+def _unheard(thrown: sys.UnraisableHookArgs) -> None:
+    """Let the next signal try again where a finaliser ran at that moment, which nothing can be raised out of."""
+    if isinstance(thrown.exc_value, SystemExit):
+        signal.signal(signal.SIGTERM, _leave)
+    else:
+        sys.__unraisablehook__(thrown)
+
+
 def main() -> None:
     """Serve on standard input and output, which nothing that is computed gets to see."""
     # Ctrl-C reaches the whole group; the process that started this one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    sys.unraisablehook = _unheard
     # Without buffers: a thread that waits for the next line holds no lock that the end of the process needs.
     orders, outcomes = FileIO(os.dup(0)), FileIO(os.dup(1), "w")
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    with suppress(BrokenPipeError):
+    try:
         serve(orders, outcomes)
+    except (BrokenPipeError, SystemExit):
+        # What was being computed has left its blocks; the rest of an interpreter's end would only take time.
+        sys.stderr.flush()
+        os._exit(0)
 
 
 if __name__ == "__main__":

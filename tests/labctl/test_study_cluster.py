@@ -127,14 +127,15 @@ def test_a_worker_killed_in_the_middle_loses_no_point(own_farm: Farm, notes: Pat
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_far_points_end_with_the_study(farm: Farm, notes: Path, tmp_path: Path, how: signal.Signals) -> None:
     folder = tmp_path / "far"
     process = start_far(farm, notes, folder, "c")
     computing = farm.computing()
     assert len(computing) >= 1
     process.send_signal(how)
-    assert process.wait(20) != 0
+    # Python itself ends so after a KeyboardInterrupt: what Dask brings along must not swallow it.
+    assert process.wait(20) == -how
     assert not psutil.wait_procs(computing, timeout=10)[1]
     assert {"c", "d"}.isdisjoint(StudyFolder(folder).state().done)
     (notes / "c.hold").unlink()
@@ -200,6 +201,7 @@ def test_workers_that_cannot_work_on_a_study_are_named_at_once(
     assert not counts(notes)
 
 
+@pytest.mark.slow
 def test_a_worker_on_several_threads_is_refused(tmp_path: Path, notes: Path) -> None:
     (tmp_path / "farm").mkdir()
     for farm in _farm(tmp_path / "farm", [("--no-nanny", "--nthreads", "2")]):
@@ -207,6 +209,7 @@ def test_a_worker_on_several_threads_is_refused(tmp_path: Path, notes: Path) -> 
             run_far(farm, notes, tmp_path / "far")
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_ends_is_said(own_farm: Farm, notes: Path, tmp_path: Path) -> None:
     (notes / "c.hold").touch()
     ended = threading.Thread(target=lambda: (until((notes / "c.count").exists), own_farm.close()))
@@ -232,6 +235,7 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(
     assert "no address like tcp://HOST:PORT" in said
 
 
+@pytest.mark.slow
 def test_encrypted_workers_take_only_those_who_have_the_key(notes: Path, tmp_path: Path) -> None:
     pytest.importorskip("cryptography")
     import dask
@@ -248,7 +252,7 @@ def test_encrypted_workers_take_only_those_who_have_the_key(notes: Path, tmp_pat
     try:
         farm.scheduler("--protocol", "tls")
         assert farm.address.startswith("tls://")
-        with pytest.raises(BadInput, match="certificates"):
+        with pytest.raises(BadInput, match="names no certificates"):
             run_far(farm, notes, tmp_path / "far")
         with dask.config.set({f"distributed.comm.tls.{name}": path for name, path in keys.items()}):
             farm.workers(("--nthreads", "1", "--no-nanny", "--protocol", "tls"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -79,7 +80,7 @@ def slurm_file(folder: Path, interface: str, more: str = "") -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the toy is for sh and setsid")
-@pytest.mark.parametrize("encrypted", ["true", "false"])
+@pytest.mark.parametrize("encrypted", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_jobs_compute_what_they_own_and_are_cancelled(
     slurm: Path, notes: Path, tmp_path: Path, loopback: str, encrypted: str
 ) -> None:
@@ -87,7 +88,9 @@ def test_jobs_compute_what_they_own_and_are_cancelled(
     more = f'encrypted = {encrypted}\nqueue = "short"\ndirectives = ["--gres=gpu:1"]\n[resources]\ngpu = 1\n'
     plan = toy_plan(notes)
     plan = replace(plan, points=tuple(replace(point, uses=("gpu",)) for point in plan.points))
+    before = signal.getsignal(signal.SIGINT)
     result = run_study(TOY, plan, tmp_path / "s", workers=Spread(slurm=slurm_file(tmp_path, loopback, more)))
+    assert signal.getsignal(signal.SIGINT) is before
     assert result.state.complete
     assert counts(notes) == dict.fromkeys("abcde", 1)
     script = (slurm / "script.sh").read_text()

@@ -38,6 +38,11 @@ from pathlib import Path
 NAMES = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
+class Slow:
+    def __del__(self):
+        time.sleep(0.3)
+
+
 def compute(point, place, needs):
     print("what is computed may print and read")
     sys.stdin.read()
@@ -47,6 +52,11 @@ def compute(point, place, needs):
             time.sleep(60)
         finally:
             Path(point.settings["safe"]).write_text("safe")
+    if "finaliser" in point.settings:
+        Path(point.settings["finaliser"]).touch()
+        while True:
+            Slow()
+            time.sleep(0.3)
     if "sleep" in point.settings:
         Path(point.settings["sleep"]).touch()
         while True:
@@ -168,6 +178,17 @@ def test_a_point_that_will_not_end_is_ended(notes: Path, tmp_path: Path, monkeyp
     workers.close()
 
 
+def test_a_point_is_given_up_also_where_a_finaliser_runs(notes: Path, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "s")
+    folder.begin(plan_of(Point("a", {"finaliser": str(tmp_path / "begun")})))
+    workers = LocalWorkers(STUDY.compute, folder.path, 1)
+    workers.begin(folder.plan().points[0])
+    until((tmp_path / "begun").exists)
+    time.sleep(0.4)
+    workers.close()
+    assert not list(folder.points.iterdir()), "it has left its blocks, and was not ended by force"
+
+
 def test_a_run_on_another_machine_is_known_by_the_age_of_its_word(tmp_path: Path) -> None:
     file = tmp_path / "running.json"
     file.write_text(json.dumps({"pid": 1, "started": 0.0, "host": "elsewhere", "since": time.time()}))
@@ -235,11 +256,10 @@ def test_an_idle_worker_that_dies_costs_nothing(notes: Path, tmp_path: Path) -> 
     try:
         workers.begin(Point("a"))
         assert [item.failure for item in workers.wait(30)] == [None]
-        before = set(psutil.Process().children())
-        for child in before:
-            if "labctl.studies.serving" in child.cmdline():
-                child.send_signal(signal.SIGTERM)
-        psutil.wait_procs([child for child in before if "labctl.studies.serving" in child.cmdline()], timeout=5)
+        idle = [child for child in psutil.Process().children() if "labctl.studies.serving" in child.cmdline()]
+        for child in idle:
+            child.send_signal(signal.SIGTERM)
+        psutil.wait_procs(idle, timeout=5)
         assert workers.wait(0.5) == []
         workers.begin(Point("b"))
         assert [item.failure for item in workers.wait(30)] == [None]
