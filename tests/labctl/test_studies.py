@@ -44,6 +44,7 @@ def compute(point, place, needs):
     notes = Path(point.settings["notes"])
     with (notes / f"{point.key}.count").open("a") as file:
         file.write("x")
+    (notes / f"{point.key}.parent").write_text(str(os.getppid()))
     (place / "drawn.txt").write_text(str(point.settings["seed"]))
     if (notes / f"{point.key}.raise").exists():
         raise RuntimeError("the toy broke")

@@ -159,6 +159,9 @@ def test_only_a_worker_that_owns_it_takes_a_point(farm: Farm, notes: Path, tmp_p
     points = toy_plan(notes).points
     plan = replace(toy_plan(notes), points=tuple(replace(point, uses=("gpu",)) for point in points))
     assert run_study(TOY, plan, tmp_path / "gpu", workers=Spread(scheduler=farm.address)).state.complete
+    owner = farm.processes[-1].pid
+    computed_by = {psutil.Process(int(file.read_text())).ppid() for file in notes.glob("*.parent")}
+    assert computed_by == {owner}
 
 
 def test_points_that_nobody_takes_are_named(

@@ -69,6 +69,13 @@ def test_the_commands_and_the_window_name_folders_alike() -> None:
     assert len(Asked("ordering", "full").plan().points) > len(Asked("ordering", "quick").plan().points)
 
 
+def test_a_script_spreads_the_study_as_the_window_did() -> None:
+    run = RunStudy("toy", "small", 7, workers=2, resources="gpu=1")
+    assert run.script() == "labctl.run_study('toy', scope='small', seed=7, workers=2, resources='gpu=1')"
+    resume = ResumeStudy("s", scheduler="tcp://127.0.0.1:8786")
+    assert resume.script() == "labctl.resume_study('s', scheduler='tcp://127.0.0.1:8786')"
+
+
 def test_a_study_that_is_stopped_goes_on_where_it_was(notes: Path, tmp_path: Path) -> None:
     (notes / "b.hold").touch()
     folder = tmp_path / "s"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -152,6 +153,16 @@ def test_everything_wrong_with_a_command_is_said_at_once(tmp_path: Path, capsys:
     assert "it takes ROWSxCOLUMNS" in said
     assert "9 gpu, but 2 workers" in said
     assert not (tmp_path / "s").exists()
+
+
+def test_libraries_that_far_workers_need_are_named(
+    notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "labctl.studies.cluster", raising=False)
+    monkeypatch.delattr("labctl.studies.cluster", raising=False)
+    with pytest.raises(BadInput, match=r"need distributed; install labctl\[studies\]"):
+        run_study(TOY, toy_plan(notes), tmp_path / "s", workers=Spread(scheduler="tcp://127.0.0.1:9"))
 
 
 def test_a_point_that_is_given_up_leaves_its_with_blocks(notes: Path, tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ class RunStudy:
         geometry: ROWSxCOLUMNS of the boards; None for the study's own.
         folder: where it goes; empty for a folder named after it among the runs.
         workers: processes; None for one for each processor.
+        resources: what only one point at a time can use here, e.g. ``gpu=1``.
+        scheduler: address of a Dask scheduler whose workers compute instead.
+        slurm: a TOML file that says what jobs to ask SLURM for, which compute instead.
     """
 
     study: str
@@ -105,6 +108,9 @@ class RunStudy:
     geometry: str | None = None
     folder: str = ""
     workers: int | None = None
+    resources: str = ""
+    scheduler: str | None = None
+    slurm: str | None = None
 
     @property
     def lane(self) -> Lane:
@@ -120,7 +126,7 @@ class RunStudy:
         """The same in Python."""
         more = f", geometry={self.geometry!r}" if self.geometry else ""
         more += f", folder={self.folder!r}" if self.folder else ""
-        more += f", workers={self.workers}" if self.workers else ""
+        more += _spread_words(self)
         return f"labctl.run_study({self.study!r}, scope={self.scope!r}, seed={self.seed}{more})"
 
     def do(self, session: Session, task: Task) -> StudyView:
@@ -139,6 +145,9 @@ class RunStudy:
                 geometry=self.geometry,
                 folder=folder,
                 workers=self.workers,
+                resources=self.resources,
+                scheduler=self.scheduler,
+                slurm=self.slurm,
                 listener=listener,
                 stop=task.stop,
             )
@@ -153,10 +162,16 @@ class ResumeStudy:
     Attributes:
         folder: the study's.
         workers: processes; None for one for each processor.
+        resources: what only one point at a time can use here, e.g. ``gpu=1``.
+        scheduler: address of a Dask scheduler whose workers compute instead.
+        slurm: a TOML file that says what jobs to ask SLURM for, which compute instead.
     """
 
     folder: str
     workers: int | None = None
+    resources: str = ""
+    scheduler: str | None = None
+    slurm: str | None = None
 
     @property
     def lane(self) -> Lane:
@@ -170,7 +185,7 @@ class ResumeStudy:
 
     def script(self) -> str:
         """The same in Python."""
-        return f"labctl.resume_study({self.folder!r}{f', workers={self.workers}' if self.workers else ''})"
+        return f"labctl.resume_study({self.folder!r}{_spread_words(self)})"
 
     def do(self, session: Session, task: Task) -> StudyView:
         """Carry it out."""
@@ -181,7 +196,15 @@ class ResumeStudy:
         points = len(StudyFolder(folder).plan().points)
 
         def run(listener: Listener) -> StudyResult:
-            return resume_study(folder, workers=self.workers, listener=listener, stop=task.stop)
+            return resume_study(
+                folder,
+                workers=self.workers,
+                resources=self.resources,
+                scheduler=self.scheduler,
+                slurm=self.slurm,
+                listener=listener,
+                stop=task.stop,
+            )
 
         return _carry_out(session, task, folder, points, run)
 
@@ -223,6 +246,12 @@ class ReportStudy:
             raise BadInput(f"the study in {self.folder} has no finished point to report on; let it run first")
         session.tell(FolderChanged("studies"))
         return look_at_study(self.folder)
+
+
+def _spread_words(asked: RunStudy | ResumeStudy) -> str:
+    """How the work is spread, as arguments of a call."""
+    given = {name: getattr(asked, name) for name in ("workers", "resources", "scheduler", "slurm")}
+    return "".join(f", {name}={value!r}" for name, value in given.items() if value)
 
 
 def _carry_out(
