@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from models.nets.perceptron import mlp
     from models.nets.registry import NETS, NetBuilder, net_named
     from models.nets.resnet import resnet18
+    from models.nets.transfer import float_network
     from models.nets.vgg import vgg11
 
 _HOMES = {
     "NETS": "registry",
     "NetBuilder": "registry",
     "cnn_s": "keyword_cnn",
+    "float_network": "transfer",
     "initialise": "initial",
     "lenet5": "lenet",
     "mlp": "perceptron",
@@ -29,7 +31,18 @@ _HOMES = {
     "vgg11": "vgg",
 }
 
-__all__ = ["NETS", "NetBuilder", "cnn_s", "initialise", "lenet5", "mlp", "net_named", "resnet18", "vgg11"]
+__all__ = [
+    "NETS",
+    "NetBuilder",
+    "cnn_s",
+    "float_network",
+    "initialise",
+    "lenet5",
+    "mlp",
+    "net_named",
+    "resnet18",
+    "vgg11",
+]
 
 
 def __getattr__(name: str) -> Any:

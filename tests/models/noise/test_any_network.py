@@ -119,6 +119,21 @@ def test_a_network_that_asks_whether_it_trains_is_not_baked_into_one_answer() ->
     assert torch.equal(noisy(X), noisy(X))
 
 
+def test_tracing_leaves_nothing_behind() -> None:
+    """torch.fx keeps the constants of what it traces there."""
+
+    class Scaled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.relu(x * torch.tensor(3.0))
+
+    net = Scaled()
+    before = set(vars(net))
+    noisy = inject(net, ADDITIVE, X)
+    assert noisy.way == "graph"
+    assert set(vars(net)) == before
+    torch.testing.assert_close(noisy(X), 3 * X)
+
+
 def test_modes_and_running_means_stay_as_they_were() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)).train()
     net[2].eval()

@@ -79,13 +79,14 @@ def test_larger_weights_do_not_outgrow_the_noise() -> None:
     np.testing.assert_allclose(after, 10 * before, rtol=1e-5)
 
 
-def test_modes_stay_and_noise_drawn_before_does_not_count() -> None:
-    noisy, example, chip = one_layer(30, 6), torch.rand(50, 30), board()
+@pytest.mark.parametrize("training", [True, False])
+def test_modes_stay_and_noise_drawn_before_does_not_count(training: bool) -> None:
+    noisy, example, chip = one_layer(30, 6).train(training), torch.rand(50, 30), board()
     quiet = measured_strengths(noisy, example, chip, Schedule())
-    noisy.set_strengths(training=Strengths.everywhere(100.0))
+    noisy.set_strengths(training=Strengths.everywhere(100.0), evaluation=Strengths.everywhere(100.0))
     noisy.draw(50, chance())
     assert measured_strengths(noisy, example, chip, Schedule()) == quiet
-    assert noisy.training
+    assert noisy.training is training
 
 
 def test_hooks_do_as_well() -> None:
