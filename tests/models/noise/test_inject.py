@@ -109,15 +109,16 @@ def test_the_network_itself_stays_without_noise_and_shares_its_weights() -> None
     assert [name.removeprefix("net.") for name in noisy.state_dict()] == list(before)
 
 
-def test_members_computed_together_are_as_alone() -> None:
+@pytest.mark.parametrize(("way", "prefix"), [("graph", "net."), ("hooks", "net.net.")])
+def test_members_computed_together_are_as_alone(way: str, prefix: str) -> None:
     """Two networks with noise at different points: one computation of both, and each for itself."""
     nets = [lenet5(chance(seed), shape=(1, 16, 16)) for seed in (1, 2)]
     x = images(6, 1, 16, 16)
-    noisy = inject(nets[0], MIXED, x)
+    noisy = inject(nets[0], MIXED, x, way=way)
     members = [Strengths.at("conv1", 0.5), Strengths.everywhere(0.2)]
     held = [point.name for point in noisy.points]
     buffers = [noisy.buffers_of(s, 6, chance(s_), held=held) for s_, s in enumerate(members)]
-    weights = [{f"net.{name}": value for name, value in net.named_parameters()} for net in nets]
+    weights = [{f"{prefix}{name}": value for name, value in net.named_parameters()} for net in nets]
 
     def stacked(many: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         return {name: torch.stack([one[name] for one in many]) for name in many[0]}

@@ -62,7 +62,9 @@ def test_moments(kind: NoiseKind, mean: float, deviation: float) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_gradcheck(kind: NoiseKind) -> None:
     inputs = normal(3, 2), normal(3, seed=4).abs(), draw_for(kind, 3, 2)
-    assert torch.autograd.gradcheck(kind, tuple(value.requires_grad_() for value in inputs))
+    inputs = tuple(value.requires_grad_() for value in inputs)
+    assert torch.autograd.gradcheck(kind, inputs)
+    assert torch.autograd.gradgradcheck(kind, inputs)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
