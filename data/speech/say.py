@@ -23,8 +23,9 @@ from data.errors import BadInput, LabctlError
 from data.speech.corpus import SpeechSplit
 from data.speech.espeak import Espeak, SynthesisFailed
 from data.speech.noise import pool
-from data.speech.plan import Utterance, plan
-from data.speech.recording import HELD_OUT, as_int16, bare_word, clip_of_silence, clip_of_word
+from data.speech.plan import plan
+from data.speech.recording import HELD_OUT, as_int16, clip_of_silence, clip_of_word
+from data.speech.speaking import bare_utterance
 from data.speech.words import SILENCE, label_of
 
 MOST_WORDS: Final = 500
@@ -97,7 +98,7 @@ def make_clips(words: Sequence[str], seed: int) -> SpeechSplit:
     waves = []
     for utterance in spoken:
         if utterance.word:
-            clip = clip_of_word(rng, _bare(espeak, utterance), backgrounds, HELD_OUT)
+            clip = clip_of_word(rng, bare_utterance(espeak, utterance), backgrounds, HELD_OUT)
         else:
             clip = clip_of_silence(rng, backgrounds, HELD_OUT)
         waves.append(as_int16(clip))
@@ -107,18 +108,6 @@ def make_clips(words: Sequence[str], seed: int) -> SpeechSplit:
         speakers=np.array([f"{item.variant} {item.accent}" if item.word else "" for item in spoken], np.str_),
         words=np.array([item.word for item in spoken], np.str_),
     )
-
-
-def _bare(espeak: Espeak, utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    wave = espeak.say(
-        utterance.word,
-        accent=utterance.accent,
-        variant=utterance.variant,
-        rate=utterance.rate,
-        pitch=utterance.pitch,
-        pitch_range=utterance.pitch_range,
-    )
-    return bare_word(wave, espeak.sample_rate, utterance.stretch)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,8 +16,9 @@ from data.errors import LabctlError
 from data.speech.corpus import CLIP_SAMPLES, SpeechSplit
 from data.speech.espeak import Espeak
 from data.speech.noise import pool
-from data.speech.plan import SIZES, Size, Utterance, shard_of
-from data.speech.recording import as_int16, bare_word, clip_of_silence, clip_of_word, conditions_of
+from data.speech.plan import SIZES, Size, shard_of
+from data.speech.recording import as_int16, clip_of_silence, clip_of_word, conditions_of
+from data.speech.speaking import bare_utterance
 from data.speech.voices import SPLITS
 
 POOL_SECONDS = 12.0
@@ -27,7 +28,7 @@ def make_shard(size: Size, seed: int, split: str, shard: int) -> SpeechSplit:
     """The clips of one shard; to be called once, in a fresh process."""
     utterances = shard_of(size, seed, split, shard)
     espeak = Espeak.start()
-    spoken = [_speak(espeak, utterance) for utterance in utterances if utterance.word]
+    spoken = [bare_utterance(espeak, utterance) for utterance in utterances if utterance.word]
     rng = np.random.default_rng([seed, SPLITS.index(split), shard, 1])
     backgrounds = pool(rng, POOL_SECONDS, spoken)
     conditions = conditions_of(split)
@@ -46,18 +47,6 @@ def make_shard(size: Size, seed: int, split: str, shard: int) -> SpeechSplit:
         speakers=np.array([u.variant for u in utterances], np.str_),
         words=np.array([u.word for u in utterances], np.str_),
     )
-
-
-def _speak(espeak: Espeak, utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    wave = espeak.say(
-        utterance.word,
-        accent=utterance.accent,
-        variant=utterance.variant,
-        rate=utterance.rate,
-        pitch=utterance.pitch,
-        pitch_range=utterance.pitch_range,
-    )
-    return bare_word(wave, espeak.sample_rate, utterance.stretch)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,7 +25,7 @@ from data.speech.recording import as_int16
 
 Progress = Callable[[float, str], None]
 
-_MAKERS = ("espeak", "flite", "noise", "plan", "recording", "synthesize", "synthetic", "voices", "words")
+_MAKERS = ("espeak", "flite", "noise", "plan", "recording", "speaking", "synthesize", "synthetic", "voices", "words")
 """The modules beside this one that decide what a clip sounds like."""
 
 BACKGROUND_SECONDS = 20.0
