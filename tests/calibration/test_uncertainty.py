@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +17,11 @@ from calibration.prediction import predict_outputs
 from calibration.priors import common_value
 from calibration.record import COVARIANCE_NAMES
 from calibration.sensitivity import evaluate
+from calibration.uncertainty import covariance
 from data.errors import BadInput
 from data.sweep import SweepData
 from models.parameters import ChipParameters
+from tests.calibration import chips
 from tests.calibration.chips import GEOMETRY, IDENTITY, SCHEDULE, draw_chip, measured, small_plans, walk
 
 FITTED = ("gain", "asymmetry", "offset", "tau_membrane_ns", "rail_low", "rail_high", "noise")
@@ -39,6 +42,39 @@ def test_intervals_hold_the_truth_as_often_as_they_say(record, chip):
     # 168 cases: 90 % of them, give or take three standard deviations.
     assert 0.83 < (np.abs(pulls) < 1.645).mean() < 0.97
     assert 0.75 < np.sqrt(np.mean(pulls**2)) < 1.3
+
+
+@pytest.fixture(scope="module")
+def mismatched():
+    """A board whose synapses differ by 4 %, which no model knows: its truth, its record, where its errors come from."""
+    seen = []
+    odd = 1 + 0.04 * np.random.default_rng(1041).normal(size=(GEOMETRY.rows, GEOMETRY.columns))
+    plain = chips.charges
+
+    def remembered(*arguments):
+        seen.append(arguments)
+        return covariance(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chips, "charges", lambda weights, chip: plain(weights, chip) * odd)
+        patch.setattr(sys.modules[calibrate.__module__], "covariance", remembered)
+        truth = draw_chip(41)
+        found = calibrate(measured(truth, 42), IDENTITY, GEOMETRY, SCHEDULE)
+    return truth, found, seen[-1]
+
+
+def test_intervals_allow_for_synapses_that_differ(mismatched):
+    truth, found, _ = mismatched
+    # Of one programme's points, all see the same synapses: errors of independent points are half of what is true here.
+    pulls = (found.ordered.asymmetry - truth.asymmetry) / found.standard_error("asymmetry")
+    assert 0.6 < np.sqrt(np.mean(pulls**2)) < 1.5
+
+
+def test_curves_that_few_columns_tell_make_every_column_less_sure(mismatched):
+    *_, (points, fit, passing) = mismatched
+    few = passing & (np.arange(len(passing)) < 6)
+    ratio = np.einsum("caa->ca", covariance(points, fit, few)) / np.einsum("caa->ca", covariance(points, fit, passing))
+    assert (ratio.mean(axis=0)[[fit.columns.names.index(name) for name in ("gain", "asymmetry")]] > 1.3).all()
 
 
 def test_predicted_means_lie_in_their_intervals(record, chip):
