@@ -12,9 +12,12 @@ from gui.places import PLACES, Panel, Place
 from gui.settings import CURRENT, LAYOUT, Settings
 from gui.sides import Sides
 from gui.theme import Theme
+from gui.widgets.scrolled import Scrolled
 
 SIDE: Final = 340
 """Width of the panels at the sides, in pixels."""
+LEAST: Final = 180
+"""Height that every panel gets at least, if it needs as much; with less room it scrolls."""
 LOW: Final = 240
 """Height of the panels at the bottom."""
 
@@ -62,7 +65,7 @@ class Docks:
         """Make one panel."""
         panel = place.build(self._desk, self._theme)
         self.panels[place.name] = panel
-        self._docks[place.name].setWidget(panel.widget())
+        self._docks[place.name].setWidget(Scrolled(panel.widget(), LEAST))
         return panel
 
     def arrange(self) -> None:
@@ -109,8 +112,9 @@ class Docks:
         dock = self._docks[name]
         dock.show()
         dock.raise_()
-        widget = dock.widget()
-        if widget is not None:
+        panel = self.panels.get(name)
+        if panel is not None:
+            widget = panel.widget()
             widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
             if not widget.hasFocus():
                 widget.focusNextChild() if widget.focusPolicy() == Qt.FocusPolicy.NoFocus else None

@@ -10,6 +10,7 @@ from typing import Final
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from gui.mishaps import MISHAPS, Mishap, refused_value, tidy
 from gui.places import PLACES
 from gui.theme import Appearance
 from gui.window import MainWindow
@@ -19,7 +20,7 @@ from labctl.service.requests.bench import BOARD, Connect
 from labctl.service.requests.calibration import Calibrate
 from labctl.service.requests.engine import Steer
 from labctl.service.requests.keyword import SourceChoice, SpotWords
-from labctl.service.requests.runs import RunScan, RunSweeps
+from labctl.service.requests.runs import RunSweeps
 from labctl.service.requests.training import TrainNetworks
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,8 @@ SETTLE_MS: Final = 400
 """Time that panels get to draw after something has changed."""
 LONGEST_S: Final = 240.0
 """Time after which a state is taken as it is."""
-NOWHERE: Final = "socket://127.0.0.1:9"
-WRONG_PLAN: Final = """{"axes": [{"set": "supply-with-a-rather-long-name.voltage", "kind": "linear", "start": 0,
- "stop": 3, "points": 7}], "read": ["meter.resistance"], "title": "a plan that does not fit this bench"}"""
+SHOWN_AFTER: Final = 12
+"""Turns after which whatever went wrong has been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,14 @@ class State:
         begin: brings it about.
         reached: whether it is there; asked again and again.
         panels: which panels are taken in it; none for all.
+        after: takes back what was done for it.
     """
 
     name: str
     begin: Callable[[], object]
     reached: Callable[[], bool]
     panels: tuple[str, ...] = ()
+    after: Callable[[], object] = lambda: None
 
 
 class Tour(QObject):
@@ -96,13 +98,14 @@ class Tour(QObject):
                 if state.reached():
                     break
             yield from self._shoot(state)
+            state.after()
 
     def _states(self) -> Iterator[State]:
         desk = self._window.desk
         yield State("empty", lambda: None, lambda: desk.bench.name != "")
-        yield self._asking("error", Connect(BOARD, NOWHERE), "instruments")
-        yield self._asking("wrong-plan", RunScan(WRONG_PLAN), "builder", "log")
+        yield self._mishaps(*MISHAPS.values(), panels=(*MISHAPS, "log"))
         yield self._asking("connected", Connect(BOARD, "emulated"), "instruments", "parameters", "builder")
+        yield self._mishaps(refused_value, panels=("parameters",))
         yield State("running", lambda: self._ask(RunSweeps(budget="full")), lambda: self._points > 0, ("plot",))
         panels = ("plot", "queue", "parameters")
         yield State("paused", lambda: self._ask(Steer("pause")), lambda: desk.engine.state == "paused", panels)
@@ -117,6 +120,17 @@ class Tour(QObject):
     def _asking(self, name: str, request: Request, *panels: str) -> State:
         """A state that is there when everything that was asked has been answered."""
         return State(name, lambda: self._ask(request), lambda: self._waiting == 0, panels)
+
+    def _mishaps(self, *mishaps: Mishap, panels: tuple[str, ...]) -> State:
+        """A state that is there when all of them have happened, and been shown."""
+        going = [mishap(self._window) for mishap in mishaps]
+        turns = iter(range(SHOWN_AFTER))
+
+        def reached() -> bool:
+            going[:] = [mishap for mishap in going if next(mishap, True) is None]
+            return not going and next(turns, True) is True
+
+        return State("error", lambda: None, reached, panels, lambda: tidy(self._window))
 
     def _ask(self, request: Request) -> None:
         self._waiting += 1

@@ -23,6 +23,7 @@ from gui.places import PLACES, Panel
 from gui.settings import Settings
 from gui.strip import Strip
 from gui.theme import Appearance, Theme, apply, system_appearance, theme_of
+from gui.widgets.notice import Notice
 from labctl.service.messages import BenchStatus, Trouble
 from labctl.service.requests.bench import UseBench
 from labctl.service.requests.engine import Steer
@@ -73,7 +74,7 @@ class MainWindow(QMainWindow):
         desk.on(BenchStatus, self._show_bench)
         desk.troubled.connect(self._show_trouble)
         desk.panel_wanted.connect(self.docks.show)
-        desk.lived.connect(lambda lives: self._start_again.setEnabled(not lives))
+        desk.lived.connect(self._show_service)
         self._strip.start_wanted.connect(desk.start_again)
         self._closing.closed.connect(self.close)
 
@@ -242,6 +243,11 @@ class MainWindow(QMainWindow):
     def _show_bench(self, status: BenchStatus) -> None:
         mark = " (SIMULATED)" if status.simulated else ""
         self.setWindowTitle(f"labctl · {status.name}{mark}")
+
+    def _show_service(self, lives: bool) -> None:
+        self._start_again.setEnabled(not lives)
+        for notice in self.findChildren(Notice) if lives else []:
+            notice.clear()  # what was said of the one that has ended
 
     def _show_trouble(self, trouble: Trouble, asked: str) -> None:
         self._strip.say(f"{asked}: {trouble.sentence}")

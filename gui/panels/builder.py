@@ -50,6 +50,7 @@ class BuilderPanel(QWidget):
         self.tabs.setTabToolTip(0, "Standard sweeps of the board")
         self.tabs.setTabToolTip(1, "Set any quantities, and measure at each setting")
         self.tabs.setCornerWidget(self.scan.tools)
+        self.tabs.setUsesScrollButtons(False)  # there are two: arrows take more room than they save
         self._cost = QLabel()
         self._cost.setFont(figures_font())
         self._cost.setWordWrap(True)

@@ -159,7 +159,7 @@ class CalibrationPanel(QWidget):
         column.addWidget(self._stack, 1)
 
     def _connect(self) -> None:
-        self._bar.chosen.connect(self._open)
+        self._bar.chosen.connect(self.open)
         self._bar.apply.clicked.connect(lambda _=False: self._apply_shown())
         self._bar.revert.clicked.connect(lambda _=False: self._ask_revert())
         self._bar.report.clicked.connect(lambda _=False: self._ask_report())
@@ -167,7 +167,7 @@ class CalibrationPanel(QWidget):
         self._measuring.wanted.connect(self._calibrate)
         self._measuring.stop_wanted.connect(self._stop)
         self._compare.other_chosen.connect(lambda _: self._fetch())
-        self._drift.calibration_chosen.connect(self._open)
+        self._drift.calibration_chosen.connect(self.open)
         for page in self._pages.values():
             page.column_chosen.connect(self._choose_column)
         desk = self._desk
@@ -187,7 +187,7 @@ class CalibrationPanel(QWidget):
         if self._file not in known:
             newest = next((item.file for item in entries if not item.problem), "")
             if newest:
-                self._open(newest)
+                self.open(newest)
             else:
                 self._file = ""
                 self._show_view(None)
@@ -205,7 +205,8 @@ class CalibrationPanel(QWidget):
 
     # one of them
 
-    def _open(self, file: str) -> None:
+    def open(self, file: str) -> None:
+        """Show the calibration of a file."""
         self._file = file
         self._bar.mark(file)
         self._desk.ask(OpenCalibration(file), partial(self._opened, file), partial(self._not_opened, file))

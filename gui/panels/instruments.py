@@ -82,7 +82,7 @@ class InstrumentsPanel(QWidget):
         column.addWidget(self._tree, 1)
         column.addLayout(row)
         self._connect.clicked.connect(self._toggle)
-        self._simulate.clicked.connect(lambda: self._ask(Connect(BOARD, EMULATED)))
+        self._simulate.clicked.connect(lambda: self.ask(Connect(BOARD, EMULATED)))
         self._discover.clicked.connect(self._look)
         self._tree.currentItemChanged.connect(lambda *_: self._show_buttons())
         self._tree.itemDoubleClicked.connect(lambda *_: self._toggle())
@@ -153,14 +153,15 @@ class InstrumentsPanel(QWidget):
     def _toggle(self) -> None:
         device = self.chosen
         if device is not None and device.light != "busy":
-            self._ask(Disconnect(device.name) if device.connected else Connect(device.name))
+            self.ask(Disconnect(device.name) if device.connected else Connect(device.name))
 
     def _reconnect(self) -> None:
         device = self.chosen
         if device is not None and device.connected:
-            self._ask(Connect(device.name))
+            self.ask(Connect(device.name))
 
-    def _ask(self, request: Connect | Disconnect) -> None:
+    def ask(self, request: Connect | Disconnect) -> None:
+        """Connect or disconnect; why that failed stands here."""
         self._notice.clear()
         self._desk.ask(request, failed=self._failed)
 
@@ -187,7 +188,7 @@ class InstrumentsPanel(QWidget):
         menu.deleteLater()
 
     def _chosen(self, request: Connect | Disconnect, _checked: bool = False) -> None:
-        self._ask(request)
+        self.ask(request)
 
     def _look(self) -> None:
         self._notice.clear()

@@ -113,6 +113,10 @@ class RunsPanel(QWidget):
         """The run of the current row."""
         return self._view.chosen
 
+    def choose(self, file: str) -> bool:
+        """Make a run the current one; false while it is not in the list."""
+        return self._view.choose(file)
+
     def tick(self, file: str, on: bool) -> None:
         """Draw a run over the plot, or no longer."""
         if not on:

@@ -104,6 +104,13 @@ class RunsView(QTreeView):
         places = sorted(index.row() for index in selection.selectedRows())
         return [self._table.runs.shown[place] for place in places]
 
+    def choose(self, file: str) -> bool:
+        """Make a run the current one; false where it is not shown."""
+        place = self._table.runs.place(file)
+        if place is not None:
+            self.setCurrentIndex(self._table.index(place, 0))
+        return place is not None
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Whatever happens to the list meanwhile: the same runs stay selected, the same place stays in sight."""

@@ -128,6 +128,7 @@ class StudiesPanel(QWidget):
         self._list.setAlternatingRowColors(True)
         self._list.setIconSize(QSize(14, 14))
         self._list.setAccessibleName("Studies")
+        self._list.setMinimumHeight(44)
         header = self._list.header()
         assert header is not None
         header.setStretchLastSection(False)
@@ -201,7 +202,7 @@ class StudiesPanel(QWidget):
         if self._folder in known:
             self._desk.ask(OpenStudy(self._folder), self._opened, self._not_opened)
         elif known:
-            self._open(known[0])
+            self.open(known[0])
         else:
             self._folder = ""
             self._show_view(None)
@@ -236,16 +237,17 @@ class StudiesPanel(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
         if folder:
             self._others = (*self._others, folder)
-            self._open(folder)
+            self.open(folder)
             self.refresh()
 
     # one of them
 
     def _choose(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:
-            self._open(str(item.data(0, _FOLDER)))
+            self.open(str(item.data(0, _FOLDER)))
 
-    def _open(self, folder: str) -> None:
+    def open(self, folder: str) -> None:
+        """Show the study of a folder."""
         if folder != self._folder:
             self._folder, self._results_of = folder, ""
             self._table.show_results(None)
@@ -351,7 +353,7 @@ class StudiesPanel(QWidget):
             if self._follow:
                 self._follow = False
                 self._notice.clear()
-                self._open(progress.folder)
+                self.open(progress.folder)
                 self.show_page("Points")
         if self._view is not None and self._view.entry.folder == progress.folder:
             self._points.show_study(self._view, self._running.get(progress.folder))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.console import emit, say, table
+from labctl.cli.console import emit, note, say, table
 from labctl.cli.options import AsJson, BenchFile, Runs
 
 Wanted = Annotated[
@@ -53,6 +53,8 @@ def runs(
 
 
 def _list(bench: Path | None, folder: Path | None, kind: str | None, rebuild: bool, as_json: bool) -> None:
+    from data.errors import BadInput
+    from data.marks import Mark, RunMarks
     from labctl.library import open_catalogue
 
     catalogue = open_catalogue(bench, folder)
@@ -61,18 +63,31 @@ def _list(bench: Path | None, folder: Path | None, kind: str | None, rebuild: bo
     else:
         catalogue.refresh()
     entries = catalogue.runs(kind=kind)
+    try:
+        marks = RunMarks(catalogue.folder).read()
+    except BadInput as error:  # it must not hide the runs
+        note(f"without marks: {error}")
+        marks = {}
     if as_json:
-        emit({"folder": catalogue.folder, "runs": entries})
+        emit({"folder": catalogue.folder, "runs": entries, "marks": marks})
         return
     if not entries:
         wanted = f" of kind {kind}" if kind else ""
         say(f"No runs{wanted} in {catalogue.folder}; `labctl sweep` or `labctl demo` makes some.")
         return
     rows = [
-        [entry.run_id, entry.kind, entry.status, entry.board + (" (SIMULATED)" if entry.simulated else ""), entry.note]
+        [
+            entry.run_id,
+            mark.stamp,
+            entry.kind,
+            entry.status,
+            entry.board + (" (SIMULATED)" if entry.simulated else ""),
+            "; ".join(part for part in (mark.note, entry.note) if part),
+        ]
         for entry in entries
+        for mark in (marks.get(entry.run_id, Mark()),)
     ]
-    table(f"Runs in {catalogue.folder}", ["run", "kind", "ended", "board", "note"], rows)
+    table(f"Runs in {catalogue.folder}", ["run", "mark", "kind", "ended", "board", "note"], rows)
 
 
 def report(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.marks import RunMarks
 from drivers import emulator
 from labctl.cli import run
 
@@ -110,6 +111,36 @@ def test_a_calibration_is_listed_reported_and_exported(
     assert isinstance(files, list)
     assert np.load(files[0])["output"].shape[2] == 132
     assert "run.npz" in refusal(capsys, "export", listed[0]["run_id"], str(tmp_path / "run.npz"), "--runs", runs)
+
+
+def test_runs_are_listed_with_what_was_said_of_them(
+    measured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    runs = measured / "runs"
+    listed = answer(capsys, "runs", "--runs", str(runs))
+    assert isinstance(listed["runs"], list)
+    first, second = (entry["run_id"] for entry in listed["runs"][:2])
+    assert listed["marks"] == {}
+    marks = RunMarks(runs)
+    marks.stamp([first], "star")
+    marks.note(second, "too warm")
+    try:
+        assert answer(capsys, "runs", "--runs", str(runs))["marks"] == {
+            first: {"stamp": "star", "note": ""},
+            second: {"stamp": "", "note": "too warm"},
+        }
+        assert run(["runs", "--runs", str(runs)]) == 0
+        lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+        assert "star" in lines[first]
+        assert "too warm" in lines[second]
+        marks.path.write_text("{")
+        assert run(["runs", "--runs", str(runs)]) == 0
+        said = capsys.readouterr()
+        assert first in said.out
+        assert "without marks" in said.err
+    finally:
+        marks.path.unlink()
 
 
 def test_runs_can_be_fitted_again(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
