@@ -145,10 +145,20 @@ class PlotState:
         """What the horizontal axis shows."""
         self.x = name
 
-    def choose_y(self, name: str, wanted: bool) -> None:
-        """Draw a quantity, or no longer; one is always drawn."""
+    def choose_y(self, name: str, wanted: bool) -> tuple[str, ...]:
+        """Draw a quantity, or no longer; one is always drawn.
+
+        Returns:
+            The quantities that are drawn no longer because their unit is another one: an axis has one unit.
+        """
         left = tuple(item for item in self.ys if item != name)
-        self.ys = (*left, name) if wanted else left or self.ys
+        if not wanted:
+            self.ys = left or self.ys
+            return ()
+        shown = self.shown
+        others = tuple(item for item in left if shown is not None and shown.unit(item) != shown.unit(name))
+        self.ys = (*(item for item in left if item not in others), name)
+        return others
 
     def curves(self) -> list[Curve]:
         """The lines to draw: those of the run that is shown first, then the overlays'."""
@@ -167,21 +177,27 @@ class PlotState:
         for run in self.overlays.values():
             for name in self.ys:
                 pair = run.curve(name, self.x)
-                if pair is not None:
+                if pair is not None and run.unit(name) == shown.unit(name):
                     short = run.began.run_id or run.began.title
                     label = short if len(self.ys) == 1 else f"{short} {name}"
                     curve = Curve(*pair, label, len(found), True, run.began.simulated, run=run.began.run_id)
                     found.append(curve)
         return found
 
+    def left_out(self, data: RunData) -> tuple[str, ...]:
+        """What is drawn of the run that is shown, and is no curve of an overlay because it has another unit there."""
+        shown, run = self.shown, self.overlays.get(data.began.run_id or data.began.file)
+        if shown is None or run is None:
+            return ()
+        return tuple(name for name in self.ys if name in run.traces and run.unit(name) != shown.unit(name))
+
     def y_label(self) -> tuple[str, str]:
-        """What stands at the vertical axis, and its unit: empty when the quantities have different ones."""
+        """What stands at the vertical axis, and its unit."""
         shown = self.shown
         if shown is None or not self.ys:
             return "", ""
-        units = {shown.unit(name) for name in self.ys}
         words = ", ".join(shown.label(name) for name in self.ys) if len(self.ys) < 3 else f"{len(self.ys)} quantities"
-        return words, units.pop() if len(units) == 1 else ""
+        return words, shown.unit(self.ys[0])
 
     def x_label(self) -> tuple[str, str]:
         """What stands at the horizontal axis, and its unit."""
@@ -199,7 +215,7 @@ class PlotState:
             return
         self._kind = shown.began.kind
         kept = () if first else tuple(name for name in self.ys if self._known(shown, name))
-        self.ys = kept or (shown.first_y(),)
+        self.ys = tuple(name for name in kept if shown.unit(name) == shown.unit(kept[0])) or (shown.first_y(),)
         if first or self.x not in shown.x_choices():
             self.x = shown.first_x()
         sides = shown.grids.choices()

@@ -149,6 +149,7 @@ class BuilderPanel(QWidget):
         self._desk.quantity_offered.connect(lambda *_: self.tabs.setCurrentWidget(self.scan))
         self._desk.plan_offered.connect(lambda _: self._edit_entry(0))
         self._desk.entry_offered.connect(self._edit_entry)
+        self.scan.other_opened.connect(lambda: self._edit_entry(0))
         self._desk.on(BenchStatus, self._show_bench)
         self._desk.on(Quantities, self._hear_quantities)
 

@@ -199,6 +199,9 @@ class PlotPanel(QWidget):
     def _overlaid(self, data: RunData, wanted: bool) -> None:
         if not self.state.overlay(data, wanted):
             self._notice.say("More curves than can be told apart; take one away before you add another.")
+        odd = self.state.left_out(data)
+        if odd:
+            self._notice.say(f"{data.began.run_id} has {' and '.join(odd)} in another unit, and is not drawn here.")
         self._wake()
 
     def _tell_colours(self) -> None:
@@ -298,7 +301,11 @@ class PlotPanel(QWidget):
         self._wake()
 
     def _choose_y(self, name: str, wanted: bool) -> None:
-        self.state.choose_y(name, wanted)
+        others = self.state.choose_y(name, wanted)
+        if others:
+            self._notice.say(f"{name} has another unit than {' and '.join(others)}, and is drawn in its place.", "off")
+        elif wanted:
+            self._notice.clear()
         self._wake()
 
     def _choose_slice(self, number: int) -> None:

@@ -83,6 +83,11 @@ def make_learner(ranges: Sequence[Range]) -> Strategy:
     return Learner(made(_not_called, list(ranges)), len(ranges))
 
 
+def strategy_names() -> tuple[str, ...]:
+    """The strategies that a plan can name: our own, then those of plug-ins."""
+    return (LEARNER, *sorted({item.name for item in entry_points(group=GROUP)} - {LEARNER}))
+
+
 def find_strategy(name: str) -> Callable[[Sequence[Range]], Strategy]:
     """The factory of a strategy by its name in a plan.
 
@@ -93,7 +98,7 @@ def find_strategy(name: str) -> Callable[[Sequence[Range]], Strategy]:
         return make_learner
     found = {item.name: item for item in entry_points(group=GROUP)}
     if name not in found:
-        raise BadInput(f"there is no strategy {name!r}; there is {', '.join([LEARNER, *sorted(found)])}")
+        raise BadInput(f"there is no strategy {name!r}; there is {', '.join(strategy_names())}")
     factory: Callable[[Sequence[Range]], Strategy] = found[name].load()
     return factory
 

@@ -62,6 +62,7 @@ class PlanCheck:
         seconds: for all of them, None as before.
         bytes: of the run file, None as before.
         path: to draw, None as before.
+        strategies: names of those that could choose the settings; none unless the scan is adaptive.
     """
 
     problems: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class PlanCheck:
     seconds: float | None = None
     bytes: int | None = None
     path: PlanPath | None = None
+    strategies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

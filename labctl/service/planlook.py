@@ -26,7 +26,7 @@ from labctl.measuring import plans_for
 from labctl.rig import BOARD, needed_by
 from labctl.scanning.estimate import estimate, sweep_s
 from labctl.scanning.running import board_sweep
-from labctl.scanning.strategies import LEARNER, find_strategy
+from labctl.scanning.strategies import LEARNER, find_strategy, strategy_names
 from labctl.service.messages_plans import DrawnAxis, PlanCheck, PlanPath, SweepCost
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def look_at(plan: ScanPlan, bench: KnownBench) -> PlanCheck:
             sweep = _board_sweep(plan.sweep, geometry, bench.schedule)
         except BadInput as error:
             problems.append(str(error))
+    strategies = () if plan.adaptive is None else strategy_names()
     if not _countable(plan):
-        return PlanCheck(tuple(dict.fromkeys(problems)), tuple(notes))
+        return PlanCheck(tuple(dict.fromkeys(problems)), tuple(notes), strategies=strategies)
     try:
         variable_names(plan)
     except BadInput as error:
@@ -107,7 +108,8 @@ def look_at(plan: ScanPlan, bench: KnownBench) -> PlanCheck:
     cost = estimate(plan, sweep)
     problems += room_on_disk(bench.runs, cost.bytes)
     path = path_of(plan, {**bench.quantities, **SCHEDULE_QUANTITIES})
-    return PlanCheck(tuple(dict.fromkeys(problems)), tuple(notes), cost.settings, cost.seconds, cost.bytes, path)
+    said = tuple(dict.fromkeys(problems)), tuple(notes)
+    return PlanCheck(*said, cost.settings, cost.seconds, cost.bytes, path, strategies)
 
 
 def path_of(plan: ScanPlan, quantities: Mapping[str, Quantity]) -> PlanPath:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PyQt6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent, QGuiApplication
 from PyQt6.QtTest import QTest
@@ -218,6 +219,15 @@ def test_axes_are_moved_by_keys_joined_by_menu_and_change_their_sort(
     assert panel.scan.plan.adaptive == Adaptive(goal="psu.current", most=50)
     assert not panel.scan._axes.cards[0]._actions["join"].isEnabled()
     assert panel.scan._options._adaptive.isVisibleTo(panel.scan._options)
+    panel.scan._show_check(panel.scan.plan, PlanCheck(strategies=("learner", "halves")))
+    chooser = panel.scan._options._strategy
+    assert [chooser.itemText(index) for index in range(chooser.count())] == ["learner", "halves"]
+    assert chooser.currentText() == "learner"
+    chooser.setCurrentIndex(1)
+    chooser.activated.emit(1)
+    assert panel.scan.plan.adaptive == Adaptive(goal="psu.current", most=50, strategy="halves")
+    panel.scan.take(replace(panel.scan.plan, adaptive=replace(panel.scan.plan.adaptive, strategy="gone")), "a plan")
+    assert chooser.currentText() == "gone", "what the plan names is shown, whether it is there or not"
     panel.scan._axes.cards[1]._actions["remove"].trigger()
     assert panel.scan.plan.targets == ("psu.voltage",)
 
@@ -309,6 +319,31 @@ def test_the_plan_of_a_run_and_of_an_entry_of_the_queue(
     client.answer(None)
     look(desk)
     assert "entry 4" in panel._notice.text
+    assert panel._queue.text() == "Add to queue"
+
+
+@pytest.mark.parametrize("how", ["a file", "a new scan", "a plan that is none"])
+def test_an_entry_is_edited_no_longer_when_another_plan_is_opened(
+    qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient, how: str
+) -> None:
+    panel = shown(qtbot, desk, theme, client)
+    desk.plan_offered.emit(scan_plan_as_json(PLAN))
+    desk.entry_offered.emit(4)
+    number, _ = last(client, TakePlan)
+    if how == "a plan that is none":
+        client.refuse("there is no such axis", number=number)
+        look(desk)
+    else:
+        client.answer(PLAN, number)
+        look(desk)
+        assert panel._queue.text() == "Save entry 4"
+    if how == "a file":
+        panel.scan.open_file("other.toml")
+        number, _ = last(client, OpenPlan)
+        client.answer(replace(PLAN, title="another"), number)
+        look(desk)
+    elif how == "a new scan":
+        panel.scan._actions["new"].trigger()
     assert panel._queue.text() == "Add to queue"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from gui.models.plotrun import INDEX, PlotRun
 from gui.models.plotstate import MOST_OVERLAYS, PlotState
 from gui.models.readout import reading
 from gui.models.trace import Trace
-from labctl.service.messages import MEAN_OUTPUT, Points, RunEnded
+from labctl.service.messages import MEAN_OUTPUT, Points, RunData, RunEnded
 from tests.gui.plots import RUN, SPACINGS, VOLTAGES, finished, points, scan_began, sweep_began
 
 
@@ -167,3 +168,25 @@ def test_a_reading_has_a_prefix_and_always_the_same_width(value: float, unit: st
     shown = reading(value, unit)
     assert shown.strip() == text
     assert shown.index(" ", 7) == 7
+
+
+def test_an_axis_has_one_unit() -> None:
+    began = replace(sweep_began(), quantities={"meter.current": "A", "meter.limit": "A", "psu.voltage": "V"}, labels={})
+    state = PlotState()
+    state.begin(began)
+    values = {name: np.arange(4.0) for name in began.quantities}
+    state.take(Points(began.run_id, 0, values))
+    state.choose_y("meter.current", True)
+    assert state.choose_y("meter.limit", True) == ()
+    assert state.ys == ("meter.current", "meter.limit")
+    assert state.y_label() == ("meter.current, meter.limit", "A")
+    assert state.choose_y("psu.voltage", True) == ("meter.current", "meter.limit")
+    assert (state.ys, state.y_label()[1]) == (("psu.voltage",), "V")
+    assert state.choose_y("psu.voltage", False) == ()
+    assert state.ys == ("psu.voltage",), "one is always drawn"
+    other = RunData(
+        replace(began, run_id="other", quantities={"psu.voltage": "mV"}), Points("other", 0, values), "complete", ""
+    )
+    assert state.overlay(other, True)
+    assert [curve.run for curve in state.curves()] == [began.run_id], "another unit is not drawn on this axis"
+    assert state.left_out(other) == ("psu.voltage",)

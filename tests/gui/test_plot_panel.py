@@ -240,3 +240,15 @@ def test_a_ticked_run_is_shown_where_nothing_else_is(panel: PlotPanel, desk: Des
     assert len(drawn(panel)[0]) == 5
     told(panel, desk, client, sweep_began(), points(0, np.arange(20.0)))
     assert len(drawn(panel)[0]) == 20
+
+
+def test_a_quantity_of_another_unit_takes_the_axis_and_says_so(
+    panel: PlotPanel, desk: Desk, client: FakeClient
+) -> None:
+    began = scan_began()
+    told(panel, desk, client, began, points(0, np.arange(12.0), name="meter.current"))
+    panel._choose_view("curves")
+    panel.bar.y_changed.emit("meter.power", True)
+    assert "meter.power has another unit than meter.current" in panel._notice.text
+    panel.bar.y_changed.emit("meter.current", True)
+    assert panel.state.ys == ("meter.current",)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data.axes import LinearAxis, ListAxis, LogAxis, RangeAxis, ZipAxes
+from data.errors import BadInput
 from data.runfile import read_run
 from data.scan import Adaptive, BoardSweep, Needs, ScanPlan
 from data.scanfile import scan_plan_as_json
 from data.scanrun import scan_of
 from data.values import Geometry, Identity, Schedule
 from labctl.measuring import plans_for
+from labctl.scanning import strategies
 from labctl.service.messages import Answered, BenchStatus, Failed, Message
 from labctl.service.messages_plans import PlanCheck, SweepCost
 from labctl.service.planlook import MOST_DRAWN, KnownBench, look_at, path_of, sweep_costs
@@ -151,6 +154,23 @@ def test_an_adaptive_scan_shows_its_ranges(bench: KnownBench) -> None:
     assert check.path.sort == "ranges"
     odd = look_at(replace(plan, adaptive=Adaptive(goal="supply.current", most=30, strategy="guess")), bench)
     assert any("guess" in problem for problem in odd.problems)
+    assert check.strategies == ("learner",)
+    assert look_at(replace(plan, adaptive=None), bench).strategies == ()
+
+
+def test_strategies_of_plug_ins_can_be_named(bench: KnownBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = EntryPoint("halves", "tests.labctl.scanbench:Load", strategies.GROUP)
+    monkeypatch.setattr(strategies, "entry_points", lambda group: [halves] if group == strategies.GROUP else [])
+    plan = ScanPlan(
+        axes=(RangeAxis(set="supply.voltage", low=0, high=4),),
+        read=("supply.current",),
+        adaptive=Adaptive(goal="supply.current", most=30, strategy="halves"),
+    )
+    check = look_at(plan, bench)
+    assert check.problems == ()
+    assert check.strategies == ("learner", "halves")
+    with pytest.raises(BadInput, match="there is learner, halves"):
+        strategies.find_strategy("guess")
 
 
 def test_sweeps_cost_what_their_plans_hold() -> None:

@@ -23,6 +23,7 @@ class OptionsForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._plan = plan_editing.NOTHING
+        self._strategies: tuple[str, ...] = ()
         self._snake = QCheckBox("Snake: every other pass goes backwards")
         self._snake.setToolTip("No quantity jumps from its end to its beginning")
         self.more = Fold("Title, and what is asked of the bench", self._build_needs())
@@ -45,6 +46,7 @@ class OptionsForm(QWidget):
             self._goal.clear()
             self._goal.addItems(plan_editing.goals(plan) or ("nothing is measured yet",))
             self._goal.setCurrentIndex(self._goal.findText(plan.adaptive.goal))
+            self._show_strategies()
             self._most.show_number(plan.adaptive.most)
             self._loss.show_number(plan.adaptive.loss)
         self._title.setText(plan.title)
@@ -53,10 +55,27 @@ class OptionsForm(QWidget):
         self._calibration.setText(plan.needs.calibration)
         self._age.show_number(plan.needs.calibration_age_h or 0.0)
 
+    def show_strategies(self, names: tuple[str, ...]) -> None:
+        """Who could choose the settings of an adaptive scan."""
+        if names and names != self._strategies:
+            self._strategies = names
+            self._show_strategies()
+
+    def _show_strategies(self) -> None:
+        """Those there are, and the one that the plan names: what is wrong with it is said below."""
+        if self._plan.adaptive is not None:
+            named = self._plan.adaptive.strategy
+            self._strategy.clear()
+            self._strategy.addItems(dict.fromkeys((*self._strategies, named)))
+            self._strategy.setCurrentIndex(self._strategy.findText(named))
+
     def _build_adaptive(self) -> QWidget:
         self._adaptive = QGroupBox("Adaptive: settings where most is to be learnt")
         self._goal = Choice()
         self._goal.setAccessibleName("What is resolved")
+        self._strategy = Choice()
+        self._strategy.setAccessibleName("Who chooses the settings")
+        self._strategy.setToolTip("A strategy by its name; plug-ins add theirs (entry points labctl.strategies)")
         self._most = NumberField(whole=True, low=1)
         self._most.setAccessibleName("Settings at most")
         self._loss = NumberField(low=0)
@@ -65,8 +84,15 @@ class OptionsForm(QWidget):
         form = QFormLayout(self._adaptive)
         form.setContentsMargins(6, 4, 6, 6)
         form.setVerticalSpacing(4)
-        for words, field in (("resolves", self._goal), ("at most", self._most), ("until loss", self._loss)):
+        rows = (
+            ("resolves", self._goal),
+            ("chosen by", self._strategy),
+            ("at most", self._most),
+            ("until loss", self._loss),
+        )
+        for words, field in rows:
             form.addRow(words, field)
+        self._strategy.activated.connect(lambda _: self._take_adaptive())
         self._goal.activated.connect(lambda _: self._take_adaptive())
         self._most.valueChanged.connect(lambda _: self._take_adaptive())
         self._loss.valueChanged.connect(lambda _: self._take_adaptive())
@@ -104,7 +130,10 @@ class OptionsForm(QWidget):
             return
         goal = self._goal.currentText() if plan_editing.goals(self._plan) else ""
         adaptive = Adaptive(
-            goal=goal, most=round(self._most.value()), loss=self._loss.value(), strategy=self._plan.adaptive.strategy
+            goal=goal,
+            most=round(self._most.value()),
+            loss=self._loss.value(),
+            strategy=self._strategy.currentText() or self._plan.adaptive.strategy,
         )
         self._tell(replace(self._plan, adaptive=adaptive), "adaptive scan")
 

@@ -71,6 +71,8 @@ class ScanTab(QWidget):
     """The plan has been looked at, or has changed."""
     said = pyqtSignal(str, str)
     """A sentence for the panel's notice, and its light."""
+    other_opened = pyqtSignal()
+    """Another plan has taken the place of the one that was edited, or what should have could not be opened."""
 
     def __init__(self, desk: Desk, theme: Theme) -> None:
         super().__init__()
@@ -133,7 +135,7 @@ class ScanTab(QWidget):
 
     def take_json(self, text: str) -> None:
         """Take a plan from JSON text, e.g. that of a run."""
-        self._desk.ask(TakePlan(text), lambda plan: self._replace(plan, "plan of a run"), self._complain)
+        self._desk.ask(TakePlan(text), lambda plan: self._replace(plan, "plan of a run"), self._not_taken)
         self._desk.panel_wanted.emit("builder")
 
     def take_quantity(self, path: str, role: str) -> None:
@@ -207,7 +209,7 @@ class ScanTab(QWidget):
         bar = QToolBar("Scan plan")
         bar.setIconSize(QSize(18, 18))
         does = {
-            "new": lambda: self._replace(plan_editing.NOTHING, "new scan"),
+            "new": self._new,
             "open": self._choose_open,
             "save": self._choose_save,
             "undo": self.undo,
@@ -294,12 +296,22 @@ class ScanTab(QWidget):
         if plan == self.plan:
             self.check = check
             self.preview.show_check(check)
+            self._options.show_strategies(check.strategies)
         self.checked.emit()
 
     def _replace(self, plan: ScanPlan, what: str) -> None:
         self.take(plan, what)
 
+    def _not_taken(self, trouble: Trouble) -> None:
+        self.other_opened.emit()
+        self._complain(trouble)
+
+    def _new(self) -> None:
+        self.other_opened.emit()
+        self._replace(plan_editing.NOTHING, "new scan")
+
     def _opened(self, plan: ScanPlan, file: str) -> None:
+        self.other_opened.emit()
         self._file = file
         self.take(plan, f"plan {Path(file).name}")
 
