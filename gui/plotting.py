@@ -1,11 +1,12 @@
-"""Plots that look like the window: colours of the theme, quiet axes, one pixel wide lines."""
+"""Plots that look like the window: colours of the theme, quiet axes, thin lines."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pyqtgraph
-from PyQt6.QtGui import QColor
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor, QGuiApplication
 
 from gui.theme import Theme
 
@@ -45,7 +46,8 @@ class Plot(pyqtgraph.PlotWidget):  # type: ignore[misc]
 
 
 def curve_pen(colour: str, *, dashed: bool = False) -> Any:
-    """A pen for a curve."""
-    from PyQt6.QtCore import Qt
-
-    return pyqtgraph.mkPen(colour, width=1, style=Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine)
+    """A pen for a curve: as thin as can be seen well, which on a screen of twice the density is two of its pixels."""
+    app = QGuiApplication.instance()
+    density = app.devicePixelRatio() if isinstance(app, QGuiApplication) else 1.0
+    style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+    return pyqtgraph.mkPen(colour, width=max(1, round(density)), style=style)

@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.models.keyword import LiveSession, share
-from gui.plotting import Plot
+from gui.plotting import Plot, curve_pen
 from gui.theme import Theme, figures_font
 from gui.widgets.targets import SYMBOLS, target_colour, target_icon
 from labctl.service.messages_keyword import CountView
@@ -94,7 +94,7 @@ class TotalsPage(QWidget):
             np.array([100 * getattr(count.accuracy, name) for count in counts.values()], float)
             for name in ("value", "low", "high")
         )
-        pen = pyqtgraph.mkPen(self._theme.text, width=1)
+        pen = curve_pen(self._theme.text)
         self._errors.setData(x=value, y=places, left=value - low, right=high - value, beam=0.25, pen=pen)
         self._values.setData(
             x=value,

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph
-from PyQt6.QtGui import QColor
 
 from gui.models.plotstate import Curve
 from gui.models.thinning import MOST_SCATTERED, shared
-from gui.plotting import Plot
+from gui.plotting import Plot, curve_pen
 from gui.theme import Theme
 
 
@@ -67,7 +66,7 @@ class Crosshair:
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         for line in self._lines:
-            line.setPen(pyqtgraph.mkPen(QColor(theme.muted), width=1))
+            line.setPen(curve_pen(theme.muted))
 
 
 def place_of(curve: Curve, index: int) -> Place | None:

@@ -186,7 +186,7 @@ class CurveView(QWidget):
         accent.setAlpha(40)
         self._region.setBrush(accent)
         for edge in self._region.lines:
-            edge.setPen(pyqtgraph.mkPen(QColor(theme.accent), width=1))
+            edge.setPen(curve_pen(theme.accent))
         self._legend.setLabelTextColor(QColor(theme.text))
         ground = QColor(theme.surface)
         ground.setAlpha(210)

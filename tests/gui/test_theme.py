@@ -4,6 +4,7 @@ import pytest
 from PyQt6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from gui.plotting import curve_pen
 from gui.theme import DARK, LIGHT, Theme, apply
 
 
@@ -27,3 +28,11 @@ def test_an_empty_box_can_be_seen(qtbot: QtBot, qapp: QApplication, theme: Theme
     line.resize(60, 24)
     assert edge(line) > 30
     apply(qapp, LIGHT)
+
+
+@pytest.mark.parametrize(("density", "width"), [(1.0, 1), (1.25, 1), (2.0, 2), (3.0, 3)])
+def test_lines_are_as_thin_on_a_dense_screen(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch, density: float, width: int
+) -> None:
+    monkeypatch.setattr(QApplication, "devicePixelRatio", lambda _: density)
+    assert curve_pen("#0072b2").width() == width
