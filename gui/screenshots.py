@@ -31,8 +31,8 @@ SETTLE_MS: Final = 400
 """Time that panels get to draw after something has changed."""
 LONGEST_S: Final = 240.0
 """Time after which a state is taken as it is."""
-SHOWN_AFTER: Final = 12
-"""Turns after which whatever went wrong has been said."""
+SHOWN_AFTER: Final = 8
+"""Turns that panels get to ask for what they show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +119,17 @@ class Tour(QObject):
 
     def _asking(self, name: str, request: Request, *panels: str) -> State:
         """A state that is there when everything that was asked has been answered."""
-        return State(name, lambda: self._ask(request), lambda: self._waiting == 0, panels)
+        return State(name, lambda: self._ask(request), _and_shown(lambda: self._waiting == 0), panels)
 
     def _mishaps(self, *mishaps: Mishap, panels: tuple[str, ...]) -> State:
         """A state that is there when all of them have happened, and been shown."""
         going = [mishap(self._window) for mishap in mishaps]
-        turns = iter(range(SHOWN_AFTER))
 
-        def reached() -> bool:
+        def happened() -> bool:
             going[:] = [mishap for mishap in going if next(mishap, True) is None]
-            return not going and next(turns, True) is True
+            return not going
 
-        return State("error", lambda: None, reached, panels, lambda: tidy(self._window))
+        return State("error", lambda: None, _and_shown(happened), panels, lambda: tidy(self._window))
 
     def _ask(self, request: Request) -> None:
         self._waiting += 1
@@ -157,3 +156,9 @@ class Tour(QObject):
                     path = self._folder / f"{state.name}-{place.name}-{colours}-{width}x{height}.png"
                     window.grab().save(str(path))
                     self.taken.append(path)
+
+
+def _and_shown(happened: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether something has happened, and panels have had the time to show it."""
+    turns = iter(range(SHOWN_AFTER))
+    return lambda: happened() and next(turns, None) is None

@@ -23,7 +23,7 @@ def with_room(seen: Limits, wanted: Limits, growth: float = 0.0, end: float = ma
         end: beyond which nothing comes.
     """
     low, high = wanted
-    inside = seen[0] <= low and high <= seen[1]
+    inside = seen[0] < low and high <= seen[1]  # the first number never stands on the edge
     if inside and high - low >= LEAST_FILLED * (seen[1] - seen[0]):
         return None
     return low, max(min(high + growth * (high - low), end), high)

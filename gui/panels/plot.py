@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -30,6 +29,7 @@ from gui.widgets.elided import ElidedLabel
 from gui.widgets.empty import EmptyState
 from gui.widgets.figure import Source, copy_figure, save_figure
 from gui.widgets.light import LightLabel
+from gui.widgets.local import local_action
 from gui.widgets.notice import Notice
 from gui.widgets.plot_bar import PlotBar
 from labctl.service.messages import Light, Points, RunBegan, RunData, RunEnded, Trouble
@@ -126,11 +126,7 @@ class PlotPanel(QWidget):
         self._live.setToolTip("Show the run that goes on, and those that follow (L)")
         self._live.setAccessibleName("Follow the run that goes on")
         self._live.clicked.connect(self._follow)
-        self._go_live = QAction("Live", self)
-        self._go_live.setShortcut(QKeySequence("L"))
-        self._go_live.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._go_live.triggered.connect(self._follow)
-        self.addAction(self._go_live)
+        self._go_live = local_action(self, "Live", self._follow, "L")
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(self._light)

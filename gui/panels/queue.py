@@ -9,7 +9,7 @@ from typing import Any
 
 import qtawesome
 from PyQt6.QtCore import QPoint, QSize, Qt
-from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -25,11 +25,13 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.desk import Desk
+from gui.models.looks import Looks
 from gui.models.queue_list import NOTE, ON_FAILURE, PROGRESS, ROUNDS, STATE, TIME, WHAT, QueueModel
 from gui.offers import Offer, of_action
 from gui.panels.queue_table import QueueCells, QueueTable
 from gui.theme import Theme
 from gui.widgets.empty import EmptyState
+from gui.widgets.local import local_action, look_like_a_list
 from gui.widgets.notice import Notice
 from gui.widgets.question import Question
 from labctl.service.messages import BenchStatus, FolderChanged, TaskProgress, Trouble
@@ -78,8 +80,7 @@ class QueuePanel(QWidget):
         self._desk = desk
         self._theme = theme
         self._number: int | None = None
-        self._asking = False
-        self._again = False
+        self._looks = Looks()
         self._notice = Notice(theme)
         self._question = Question(theme)
         self._table = QueueTable(theme, self)
@@ -146,11 +147,8 @@ class QueuePanel(QWidget):
 
     def refresh(self) -> None:
         """Look at the queue; a second look is taken only after the first has come."""
-        if self._asking:
-            self._again = True
-            return
-        self._asking = True
-        self._desk.ask(ListQueue(), self._listed, self._not_listed)
+        if self._looks.begin():
+            self._desk.ask(ListQueue(), self._listed, self._not_listed)
 
     def run(self) -> None:
         """Run what waits on the bench of this window."""
@@ -167,17 +165,9 @@ class QueuePanel(QWidget):
         view = QTreeView()
         view.setModel(self._table)
         view.setItemDelegate(QueueCells(view))
-        view.setRootIsDecorated(False)
-        view.setUniformRowHeights(True)
-        view.setAlternatingRowColors(True)
-        view.setAllColumnsShowFocus(True)
-        view.setIconSize(QSize(14, 14))
-        view.setTextElideMode(Qt.TextElideMode.ElideRight)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        look_like_a_list(view, "Queue")
         view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         view.setDropIndicatorShown(True)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.setAccessibleName("Queue")
         view.setMinimumHeight(LOWEST_PX)
         view.customContextMenuRequested.connect(self._show_menu)
         header = view.header()
@@ -237,14 +227,7 @@ class QueuePanel(QWidget):
         return button
 
     def _action(self, text: str, do: Callable[[], None], keys: str, tip: str) -> QAction:
-        action = QAction(text, self)
-        action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda _checked=False: do())
-        self._view.addAction(action)
-        return action
+        return local_action(self, text, do, keys, tip, self._view)
 
     def _listen(self) -> None:
         self._table.rounds_wished.connect(lambda number, rounds: self._ask(EditEntry(number, rounds=rounds)))
@@ -283,9 +266,7 @@ class QueuePanel(QWidget):
         self._listed_all()
 
     def _listed_all(self) -> None:
-        self._asking = False
-        if self._again:
-            self._again = False
+        if self._looks.end():
             self.refresh()
 
     def _show(self, queue: QueueModel) -> None:

@@ -95,18 +95,7 @@ class FactsView(QWidget):
         self._note.setAccessibleName("Note about this run")
         self._note.setToolTip("Kept beside the run files; the run's own file stays as it was sealed")
         self._note.editingFinished.connect(self._edited)
-        hint = QLabel("Choose a run to see what its file says.")
-        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        hint.setWordWrap(True)
-        shown = QWidget()
-        column = QVBoxLayout(shown)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(self._table, 1)
-        column.addWidget(self._note)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(hint)
-        self._stack.addWidget(shown)
+        self._stack = _hint_or(self, "Choose a run to see what its file says.", self._table, self._note)
 
     def show_run(self, row: RunRow | None, facts: RunFacts | None) -> None:
         """Show a run; what its file says may come later."""
@@ -137,18 +126,9 @@ class CompareView(QWidget):
         self._only.setChecked(True)
         self._only.toggled.connect(self._fill)
         self._table = FactsTable("Comparison of the ticked runs")
-        hint = QLabel("Tick two runs or more (Space) to compare what their files say.")
-        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        hint.setWordWrap(True)
-        shown = QWidget()
-        column = QVBoxLayout(shown)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(self._table, 1)
-        column.addWidget(self._only)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(hint)
-        self._stack.addWidget(shown)
+        self._stack = _hint_or(
+            self, "Tick two runs or more (Space) to compare what their files say.", self._table, self._only
+        )
 
     def show_runs(self, runs: list[RunFacts]) -> None:
         """Show these runs."""
@@ -164,3 +144,20 @@ class CompareView(QWidget):
         self._table.fill(("", *names), rows)
         for column in range(1, len(names) + 1):
             self._table.setColumnWidth(column, 170)
+
+
+def _hint_or(owner: QWidget, words: str, table: QWidget, below: QWidget) -> QStackedLayout:
+    """What to do while there is nothing to show; then a table, and something below it."""
+    hint = QLabel(words)
+    hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    hint.setWordWrap(True)
+    shown = QWidget()
+    column = QVBoxLayout(shown)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(3)
+    column.addWidget(table, 1)
+    column.addWidget(below)
+    stack = QStackedLayout(owner)
+    stack.addWidget(hint)
+    stack.addWidget(shown)
+    return stack

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.desk import Desk
+from gui.models.looks import Looks
 from gui.models.run_list import MOST_TICKED, RunList
 from gui.offers import Offer, of_action, of_button
 from gui.panels.run_details import CompareView, FactsView
@@ -54,7 +55,8 @@ class RunsPanel(QWidget):
         self._runs = RunList()
         self._drawn: dict[str, RunData] = {}
         self._facts: dict[str, RunFacts] = {}
-        self._asking = self._again = self._asked_once = False
+        self._looks = Looks()
+        self._asked_once = False
         self._notice = Notice(theme)
         self._table = RunsTable(self._runs, theme, self)
         self._view = RunsView(self._table)
@@ -100,10 +102,8 @@ class RunsPanel(QWidget):
 
     def refresh(self) -> None:
         """Look for new runs; a second look is taken only after the first is over."""
-        if self._asking:
-            self._again = True
+        if not self._looks.begin():
             return
-        self._asking = True
         self._desk.ask(ListRuns(anew=not self._asked_once), self._listed, self._not_listed)
         self._asked_once = True
         self._show_list()
@@ -217,7 +217,7 @@ class RunsPanel(QWidget):
         self._show_list()
 
     def _show_list(self) -> None:
-        page = 2 if len(self._runs) else (1 if self._asking else 0)
+        page = 2 if len(self._runs) else (1 if self._looks.looking else 0)
         self._stack.setCurrentIndex(page)
         self._summary.setText(self._runs.summary() if len(self._runs) else "")
         self._show_actions()
@@ -230,10 +230,9 @@ class RunsPanel(QWidget):
         self._end_look()
 
     def _end_look(self) -> None:
-        self._asking = False
+        again = self._looks.end()
         self._show_list()
-        if self._again:
-            self._again = False
+        if again:
             self.refresh()
 
     def _chosen_changed(self) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 
 import qtawesome
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QAction, QKeySequence
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QToolButton, QWidget
 
 from gui.models.run_list import ANY, CROSSED, STARRED, RunList
 from gui.theme import Theme
+from gui.widgets.local import local_action
 
 ICONS = {
     "show": "mdi6.chart-line",
@@ -101,14 +102,7 @@ class RunActions:
 
     def add(self, name: str, text: str, do: Callable[[], object], keys: str, tip: str) -> None:
         """One more."""
-        action = QAction(text, self._view)
-        action.setToolTip(f"{tip} ({keys})" if keys else tip)
-        if keys:
-            action.setShortcut(QKeySequence(keys))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        action.triggered.connect(lambda _checked=False: do())
-        self._view.addAction(action)
-        self._does[name] = action
+        self._does[name] = local_action(self._view, text, do, keys, tip)
 
     def enable(self, able: bool, *names: str) -> None:
         """Whether some of them can be done now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PyQt6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QItemSelectionModel, QModelIndex, Qt, pyqtSignal
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from gui.models.run_list import (
@@ -22,6 +22,7 @@ from gui.models.run_list import (
     TITLE,
 )
 from gui.panels.runs_table import RunCells, RunsTable
+from gui.widgets.local import look_like_a_list
 from labctl.service.messages_runs import RunRow
 
 LOWEST_PX = 56
@@ -62,16 +63,8 @@ class RunsView(QTreeView):
         self._keeping = False
         self.setModel(table)
         self.setItemDelegate(RunCells(self))
-        self.setRootIsDecorated(False)
-        self.setUniformRowHeights(True)
-        self.setAlternatingRowColors(True)
-        self.setAllColumnsShowFocus(True)
-        self.setIconSize(QSize(14, 14))
-        self.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        look_like_a_list(self, "Runs")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.setAccessibleName("Runs")
         self.setMinimumHeight(LOWEST_PX)
         header = self.header()
         assert header is not None

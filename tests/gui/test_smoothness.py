@@ -35,12 +35,13 @@ class Events(QObject):
 
 
 def test_a_range_that_holds_what_came_stays() -> None:
-    assert with_room((0.0, 120.0), (0.0, 100.0), 0.2) is None
-    assert with_room((0.0, 120.0), (0.0, 121.0), 0.2) == (0.0, pytest.approx(145.2))
+    assert with_room((-4.0, 120.0), (0.0, 100.0), 0.2) is None
+    assert with_room((-4.0, 120.0), (0.0, 121.0), 0.2) == (0.0, pytest.approx(145.2))
+    assert with_room((0.0, 120.0), (0.0, 100.0)) == (0.0, 100.0), "the first number does not stand on the edge"
 
 
 def test_a_range_that_is_mostly_empty_is_drawn_closer() -> None:
-    assert with_room((0.0, 1000.0), (0.0, 10.0)) == (0.0, 10.0)
+    assert with_room((-9.0, 1000.0), (0.0, 10.0)) == (0.0, 10.0)
 
 
 def test_no_room_is_left_beyond_the_last_point_and_nothing_is_cut_off() -> None:

@@ -43,6 +43,7 @@ from gui.panels.building.preview import Preview
 from gui.panels.script import as_script
 from gui.theme import Theme
 from gui.widgets.empty import EmptyState
+from gui.widgets.local import local_action
 from labctl.service.messages import Trouble
 from labctl.service.messages_plans import PlanCheck
 from labctl.service.requests.plans import OpenPlan, SavePlan, TakePlan
@@ -218,15 +219,8 @@ class ScanTab(QWidget):
         }
         self._actions: dict[str, QAction] = {}
         for name, _, words, keys in _TOOLS:
-            action = QAction(words, self)
-            if keys:
-                action.setShortcut(QKeySequence(keys))
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.setToolTip(f"{words} ({keys})" if keys else words)
-            action.triggered.connect(partial(_call, does[name]))
-            self._actions[name] = action
-            self.addAction(action)
-            bar.addAction(action)
+            self._actions[name] = local_action(self, words, does[name], keys)
+            bar.addAction(self._actions[name])
             if name in ("save", "redo"):
                 bar.addSeparator()
         return bar

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QWidget
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QComboBox, QSplitter, QWidget
 
 from gui.theme import Theme
 from labctl.calibrations.values import CalibrationView, OrderCurves
@@ -35,6 +35,17 @@ class Page(QWidget):
     def recolour(self, theme: Theme) -> None:
         """Take the colours of another theme."""
         self.theme = theme
+
+
+def halves(above: QWidget, below: QWidget) -> QSplitter:
+    """Two parts of a page, the upper one larger; neither can be lost."""
+    split = QSplitter(Qt.Orientation.Vertical)
+    split.addWidget(above)
+    split.addWidget(below)
+    split.setStretchFactor(0, 3)
+    split.setStretchFactor(1, 2)
+    split.setChildrenCollapsible(False)
+    return split
 
 
 def refill(box: QComboBox, items: list[tuple[str, object]]) -> None:

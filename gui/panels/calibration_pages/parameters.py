@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSplitter, QVBoxLayout
+from PyQt6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout
 
 from gui.models.calibration import INTERVAL, column_order, parameter, parameter_rows, parameter_words
-from gui.panels.calibration_pages.page import Page, refill
+from gui.panels.calibration_pages.page import Page, halves, refill
 from gui.theme import Theme
 from gui.widgets.column_plot import ColumnPlot, Series
 from gui.widgets.elided import ElidedLabel
@@ -35,16 +34,10 @@ class ParametersPage(Page):
         top.addWidget(self._names)
         top.addWidget(self._by_value)
         top.addWidget(self._words, 1)
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(self._plot)
-        halves.addWidget(self._table)
-        halves.setStretchFactor(0, 3)
-        halves.setStretchFactor(1, 2)
-        halves.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 4, 4)
         column.addLayout(top)
-        column.addWidget(halves, 1)
+        column.addWidget(halves(self._plot, self._table), 1)
         self._names.currentIndexChanged.connect(lambda _: self._draw())
         self._by_value.toggled.connect(lambda _: self._draw())
         self._plot.column_chosen.connect(self._from_plot)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from gui.models.calibration import column_words
-from gui.panels.calibration_pages.page import Page, refill
+from gui.panels.calibration_pages.page import Page, halves, refill
 from gui.plotting import curve_pen
 from gui.theme import Theme
 from gui.widgets.column_plot import ColumnPlot, Series
@@ -43,16 +42,10 @@ class ResidualsPage(Page):
         top = QHBoxLayout()
         top.addWidget(self._schedules)
         top.addWidget(self._words, 1)
-        halves = QSplitter(Qt.Orientation.Vertical)
-        halves.addWidget(self._plot)
-        halves.addWidget(self._below)
-        halves.setStretchFactor(0, 3)
-        halves.setStretchFactor(1, 2)
-        halves.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 6, 4, 4)
         column.addLayout(top)
-        column.addWidget(halves, 1)
+        column.addWidget(halves(self._plot, self._below), 1)
         column.addWidget(self._missing)
         self._schedules.currentIndexChanged.connect(lambda _: self._draw())
         self._plot.column_chosen.connect(self._chosen)
