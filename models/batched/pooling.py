@@ -24,7 +24,15 @@ _MOST_PLACES = 255
 Floats = NDArray[np.floating[Any]]
 
 
-def max_pool(inputs: Tensor, kernel: Pair, stride: Pair, padding: Pair, *, rectified: bool = False) -> Tensor:
+def max_pool(
+    inputs: Tensor,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair = (0, 0),
+    *,
+    bias: Tensor | None = None,
+    rectified: bool = False,
+) -> Tensor:
     """Largest of every window; gradients go to the first place that has it.
 
     Args:
@@ -32,6 +40,7 @@ def max_pool(inputs: Tensor, kernel: Pair, stride: Pair, padding: Pair, *, recti
         kernel: height and width of the window.
         stride: downwards and sideways.
         padding: rows and columns around the picture, which never are the largest.
+        bias: (members, channels), added before; None for 0.
         rectified: whether a rectifier comes first (or after: that is the same).
 
     Returns:
@@ -41,36 +50,54 @@ def max_pool(inputs: Tensor, kernel: Pair, stride: Pair, padding: Pair, *, recti
         around = (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0])
         inputs = functional.pad(inputs, around, value=-float("inf"))
     if inputs.device.type == "cpu" and kernel[0] * kernel[1] <= _MOST_PLACES:
-        pooled: Tensor = _MaxPool.apply(inputs, kernel, stride, rectified)  # type: ignore[no-untyped-call]
+        bias = inputs.new_zeros(len(inputs), inputs.shape[2]) if bias is None else bias
+        pooled: Tensor = _MaxPool.apply(inputs, bias, kernel, stride, rectified)  # type: ignore[no-untyped-call]
         return pooled
     largest = torch.stack(shifts(inputs, kernel, stride)).max(0).values
+    largest = largest if bias is None else largest + bias[:, None, :, None, None]
     return largest.relu() if rectified else largest
 
 
 class _MaxPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, kernel: Pair, stride: Pair, rectified: bool) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, bias: Tensor, kernel: Pair, stride: Pair, rectified: bool) -> Tensor:
         inputs = inputs.contiguous()
         members, height, channels, width, samples = inputs.shape
         rows, columns = ((size - k) // s + 1 for size, k, s in zip((height, width), kernel, stride, strict=True))
         pooled = inputs.new_empty(members, rows, channels, columns, samples)
         places = torch.empty(pooled.shape, dtype=torch.uint8)
-        _pool(inputs.detach().numpy(), kernel, stride, rectified, pooled.numpy(), places.numpy())
+        offsets = bias.detach().contiguous().numpy()
+        _pool(inputs.detach().numpy(), offsets, kernel, stride, rectified, pooled.numpy(), places.numpy())
         ctx.save_for_backward(places)
-        ctx.kernel, ctx.stride, ctx.of = kernel, stride, inputs.shape
+        ctx.kernel, ctx.stride, ctx.of, ctx.rectified = kernel, stride, inputs.shape, rectified
         return pooled
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, top: Tensor) -> tuple[Tensor | None, ...]:
         (places,) = ctx.saved_tensors
-        gradients = top.new_zeros(ctx.of)
-        _give_back(top.contiguous().numpy(), places.numpy(), ctx.kernel, ctx.stride, gradients.numpy())
-        return gradients, None, None, None
+        top = top.contiguous()
+        of_bias = None
+        if ctx.needs_input_grad[1]:
+            of_bias = (top * (places != int(_NOWHERE)) if ctx.rectified else top).sum((1, 3, 4))
+        _, height, _, width, _ = ctx.of
+        apart = ctx.kernel == ctx.stride
+        tiled = apart and height % ctx.kernel[0] == 0 and width % ctx.kernel[1] == 0
+        gradients = top.new_empty(ctx.of) if tiled else top.new_zeros(ctx.of)
+        _give_back(top.numpy(), places.numpy(), ctx.kernel, ctx.stride, apart, gradients.numpy())
+        return gradients, of_bias, None, None, None
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pool(inputs: Floats, kernel: Pair, stride: Pair, rectified: bool, pooled: Floats, places: Floats) -> None:
+def _pool(
+    inputs: Floats,
+    bias: Floats,
+    kernel: Pair,
+    stride: Pair,
+    rectified: bool,
+    pooled: Floats,
+    places: NDArray[np.uint8],
+) -> None:
     for member in range(pooled.shape[0]):
         for row in range(pooled.shape[1]):
             for channel in range(pooled.shape[2]):
@@ -81,21 +108,25 @@ def _pool(inputs: Floats, kernel: Pair, stride: Pair, rectified: bool, pooled: F
                     for i in range(kernel[0]):
                         for j in range(kernel[1]):
                             values = inputs[member, row * stride[0] + i, channel, column * stride[1] + j]
-                            _keep_larger(values, np.uint8(i * kernel[1] + j), best, place)
+                            _keep_larger(values, bias[member, channel], np.uint8(i * kernel[1] + j), best, place)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _keep_larger(values: Floats, here: np.uint8, best: Floats, place: NDArray[np.uint8]) -> None:
+def _keep_larger(
+    values: Floats, bias: np.floating[Any], here: np.uint8, best: Floats, place: NDArray[np.uint8]
+) -> None:
     for sample in range(len(values)):
-        value = values[sample]
+        value = values[sample] + bias
         # What is no number is kept, as torch does, and not hidden.
-        larger = value > best[sample] or value != value
+        larger = value > best[sample] or np.isnan(value)
         best[sample] = value if larger else best[sample]
         place[sample] = here if larger else place[sample]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _give_back(top: Floats, places: NDArray[np.uint8], kernel: Pair, stride: Pair, gradients: Floats) -> None:
+def _give_back(
+    top: Floats, places: NDArray[np.uint8], kernel: Pair, stride: Pair, apart: bool, gradients: Floats
+) -> None:
     for member in range(top.shape[0]):
         for row in range(top.shape[1]):
             for channel in range(top.shape[2]):
@@ -105,5 +136,19 @@ def _give_back(top: Floats, places: NDArray[np.uint8], kernel: Pair, stride: Pai
                         for j in range(kernel[1]):
                             to = gradients[member, row * stride[0] + i, channel, column * stride[1] + j]
                             here = np.uint8(i * kernel[1] + j)
-                            for sample in range(len(slope)):
-                                to[sample] += slope[sample] if place[sample] == here else 0
+                            if apart:
+                                _set(to, slope, place, here)
+                            else:
+                                _add(to, slope, place, here)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _set(to: Floats, slope: Floats, place: NDArray[np.uint8], here: np.uint8) -> None:
+    for sample in range(len(slope)):
+        to[sample] = slope[sample] if place[sample] == here else 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _add(to: Floats, slope: Floats, place: NDArray[np.uint8], here: np.uint8) -> None:
+    for sample in range(len(slope)):
+        to[sample] += slope[sample] if place[sample] == here else 0

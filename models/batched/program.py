@@ -128,18 +128,25 @@ def _users(steps: Sequence[Step], name: str) -> list[Step]:
 
 
 def _joined(steps: Sequence[Step]) -> list[Step]:
-    """Rectifiers that only a max-pool needs become a part of it."""
-    made: list[Step] = []
-    gone: dict[str, str] = {}
+    """Max-pools take over the rectifier before them, and then the bias of the convolution, if nobody else needs these.
+
+    Both commute with the maximum, and after it there are fewer values.
+    """
+    made = {step.name: step for step in steps}
     for step in steps:
-        users = _users(steps, step.name)
-        if isinstance(step.layer, Relu) and len(users) == 1 and isinstance(users[0].layer, MaxPool):
-            gone[step.name] = step.inputs[0]
-        elif isinstance(step.layer, MaxPool) and step.inputs[0] in gone:
-            made.append(replace(step, layer=replace(step.layer, rectified=True), inputs=(gone[step.inputs[0]],)))
-        else:
-            made.append(step)
-    return made
+        pool = made[step.name]
+        if not isinstance(pool.layer, MaxPool):
+            continue
+        before = made.get(pool.inputs[0])
+        if before is not None and isinstance(before.layer, Relu) and len(_users(steps, before.name)) == 1:
+            del made[before.name]
+            pool = replace(pool, layer=replace(pool.layer, rectified=True), inputs=before.inputs)
+            before = made.get(pool.inputs[0])
+        if before is not None and isinstance(before.layer, Convolution) and len(_users(steps, before.name)) == 1:
+            made[before.name] = replace(before, layer=replace(before.layer, biased=False))
+            pool = replace(pool, layer=replace(pool.layer, bias_of=before.layer.name))
+        made[pool.name] = pool
+    return list(made.values())
 
 
 def _in_place(steps: Sequence[Step], last: str) -> list[Step]:

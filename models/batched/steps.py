@@ -68,16 +68,21 @@ class Linear:
 
 @dataclass(frozen=True)
 class Convolution:
-    """In two dimensions."""
+    """In two dimensions.
+
+    Attributes:
+        biased: whether the bias is added here.
+    """
 
     name: str
     stride: Pair
     padding: Pair
+    biased: bool = True
 
     def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
         """(members, rows, outputs, columns, samples)."""
-        weights, bias = context.state[f"{self.name}.weight"], context.state.get(f"{self.name}.bias")
-        return convolve(inputs[0], weights, bias, self.stride, self.padding)
+        bias = context.state.get(f"{self.name}.bias") if self.biased else None
+        return convolve(inputs[0], context.state[f"{self.name}.weight"], bias, self.stride, self.padding)
 
 
 @dataclass(frozen=True)
@@ -124,16 +129,19 @@ class MaxPool:
 
     Attributes:
         rectified: whether the rectifier before it is part of it.
+        bias_of: the convolution before it whose bias is added here, empty for none.
     """
 
     kernel: Pair
     stride: Pair
     padding: Pair
     rectified: bool = False
+    bias_of: str = ""
 
     def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
         """(members, rows, channels, columns, samples)."""
-        return max_pool(inputs[0], self.kernel, self.stride, self.padding, rectified=self.rectified)
+        bias = context.state.get(f"{self.bias_of}.bias")
+        return max_pool(inputs[0], self.kernel, self.stride, self.padding, bias=bias, rectified=self.rectified)
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,11 @@ def test_more_samples_than_are_drawn_for_at_a_time(lenets: TrainedMembers, monke
 
 
 def test_draws_are_fresh_and_averaged(lenets: TrainedMembers) -> None:
-    data, grid = digits(150, 2), [Strengths.everywhere(0.6)] * 40
-    single, many = evaluate(lenets, data, grid), evaluate(lenets, data, grid, draws=8)
-    assert len(np.unique(single[0])) > 5
+    data, grid = digits(60, 2), [Strengths.at("input", 0.6)] * 24
+    single, many = evaluate(lenets, data, grid), evaluate(lenets, data, grid, draws=9)
+    assert len(np.unique(single[0])) > 3
     assert not np.array_equal(single, evaluate(lenets, data, grid, seed=1))
-    ratio = single.std(axis=1) / many.std(axis=1)
-    assert (ratio > 1.8).all()
-    assert (ratio < 4.5).all()
+    assert 2 < single.std(axis=1).mean() / many.std(axis=1).mean() < 4.5
 
 
 def test_a_residual_network_whose_ways_meet_behind_the_noise() -> None:
