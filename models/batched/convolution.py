@@ -9,6 +9,8 @@ product is as fast as that of a fully connected layer. What remains to choose is
   the way for small kernels of small pictures, whose plain product would be too thin to be fast.
 - :class:`Positions` copies the window of every output position (im2col) and leaves the weights as they are: the way
   for many channels.
+
+Where neither pays, for few channels of larger pictures, :mod:`models.batched.direct` does without matrices.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from models.batched.direct import convolve_directly
+
 Pair = tuple[int, int]
 
 _RATE = 40.0
 """Multiplications in the time of moving one float through a copy and a product that reads it again."""
+_DIRECT_RATE = 18.0
+"""The same without matrices."""
 _THIN = 32
 """A product with fewer outputs than this is as slow as one with so many."""
 
@@ -167,18 +173,21 @@ class Positions:
         )
 
 
-def way_for(shape: Shape, samples: int) -> Way:
-    """The faster of the two by a count of the work, for one member.
+def way_for(shape: Shape, samples: int, *, direct: bool) -> Way | None:
+    """The fastest by a count of the work, for one member; None for the one without matrices.
 
     Args:
         shape: of the convolution.
         samples: of a batch.
+        direct: whether that one can be taken.
     """
     s = shape
     inputs, positions = s.channels * s.kernel[0], s.rows * s.columns * samples
     spread = s.outputs * s.columns * inputs * s.size[1]
     whole = spread * s.rows * samples / _RATE + 3 * spread
     patches = max(s.outputs, _THIN) * inputs * s.kernel[1] * positions / _RATE + inputs * s.kernel[1] * positions
+    if direct and s.outputs * inputs * s.kernel[1] * positions / _DIRECT_RATE < min(whole, patches):
+        return None
     return WholeRow(s) if whole <= patches else Positions(s)
 
 
@@ -199,7 +208,10 @@ def convolve(inputs: Tensor, weights: Tensor, bias: Tensor | None, stride: Pair,
         inputs = functional.pad(inputs, (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0]))
     _, height, channels, width, samples = inputs.shape
     shape = Shape(channels, (height, width), weights.shape[1], (weights.shape[3], weights.shape[4]), stride)
-    return convolved(inputs, weights, bias, way_for(shape, samples), shape)
+    way = way_for(shape, samples, direct=inputs.device.type == "cpu" and stride[1] == 1)
+    if way is None:
+        return convolve_directly(inputs, weights, bias, stride[0])
+    return convolved(inputs, weights, bias, way, shape)
 
 
 def convolved(inputs: Tensor, weights: Tensor, bias: Tensor | None, way: Way, shape: Shape) -> Tensor:

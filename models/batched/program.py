@@ -101,7 +101,7 @@ def program_of(noisy: NoisyModule, loud: Collection[str]) -> Program:
         else:
             names[node.name] = node.name
             steps.append(_step(node, modules, names))
-    return Program(_freed(_in_place(_joined(steps), last), last), first, last)
+    return Program(_freed(_in_place(_joined(steps, last), last), last), first, last)
 
 
 def _is_nothing(node: fx.Node, modules: Mapping[str, nn.Module], loud: Collection[str]) -> bool:
@@ -127,25 +127,31 @@ def _users(steps: Sequence[Step], name: str) -> list[Step]:
     return [step for step in steps if name in step.inputs]
 
 
-def _joined(steps: Sequence[Step]) -> list[Step]:
+def _joined(steps: Sequence[Step], last: str) -> list[Step]:
     """Max-pools take over the rectifier before them, and then the bias of the convolution, if nobody else needs these.
 
     Both commute with the maximum, and after it there are fewer values.
     """
     made = {step.name: step for step in steps}
+
+    def only_for(step: Step) -> Step | None:
+        """The step before, where this is all that its value is for."""
+        before = made.get(step.inputs[0])
+        alone = before is not None and before.name != last and len(_users(steps, before.name)) == 1
+        return before if alone else None
+
     for step in steps:
-        pool = made[step.name]
-        if not isinstance(pool.layer, MaxPool):
+        if not isinstance(step.layer, MaxPool):
             continue
-        before = made.get(pool.inputs[0])
-        if before is not None and isinstance(before.layer, Relu) and len(_users(steps, before.name)) == 1:
+        before, layer = only_for(step), step.layer
+        if before is not None and isinstance(before.layer, Relu):
             del made[before.name]
-            pool = replace(pool, layer=replace(pool.layer, rectified=True), inputs=before.inputs)
-            before = made.get(pool.inputs[0])
-        if before is not None and isinstance(before.layer, Convolution) and len(_users(steps, before.name)) == 1:
+            step, layer = replace(step, inputs=before.inputs), replace(layer, rectified=True)
+            before = only_for(step)
+        if before is not None and isinstance(before.layer, Convolution):
             made[before.name] = replace(before, layer=replace(before.layer, biased=False))
-            pool = replace(pool, layer=replace(pool.layer, bias_of=before.layer.name))
-        made[pool.name] = pool
+            layer = replace(layer, bias_of=before.layer.name)
+        made[step.name] = replace(step, layer=layer)
     return list(made.values())
 
 
