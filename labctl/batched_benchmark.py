@@ -134,7 +134,7 @@ def train_alone(build: Build, data: Digits, seed: int, recipe: Recipe, device: s
     order = generator(seed, Stream.ORDER)
     for _ in range(recipe.epochs):
         rows = torch.randperm(len(inputs), generator=order).to(device)
-        for own in rows.split(recipe.batch):
+        for own in torch.split(rows, recipe.batch):
             loss = functional.cross_entropy(net(inputs[own]), labels[own])
             optimiser.zero_grad()
             torch.autograd.backward(loss)
