@@ -25,6 +25,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from models.batched.direct import convolve_directly
+from models.batched.pooled_convolution import convolve_and_pool
+from models.batched.pooling import MOST_PLACES, max_pool
 
 Pair = tuple[int, int]
 
@@ -204,14 +206,51 @@ def convolve(inputs: Tensor, weights: Tensor, bias: Tensor | None, stride: Pair,
     Returns:
         (members, rows, outputs, columns, samples).
     """
-    if any(padding):
-        inputs = functional.pad(inputs, (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0]))
-    _, height, channels, width, samples = inputs.shape
-    shape = Shape(channels, (height, width), weights.shape[1], (weights.shape[3], weights.shape[4]), stride)
-    way = way_for(shape, samples, direct=inputs.device.type == "cpu" and stride[1] == 1)
+    inputs = padded(inputs, padding)
+    shape = shape_of(inputs, weights, stride)
+    way = way_for(shape, inputs.shape[-1], direct=inputs.device.type == "cpu" and stride[1] == 1)
     if way is None:
         return convolve_directly(inputs, weights, bias, stride[0])
     return convolved(inputs, weights, bias, way, shape)
+
+
+def convolve_pool(
+    inputs: Tensor, weights: Tensor, bias: Tensor | None, padding: Pair, kernel: Pair, *, rectified: bool
+) -> Tensor:
+    """A convolution with steps of 1 and the largest of windows that do not overlap.
+
+    Args:
+        inputs: (members, height, channels, width, samples).
+        weights: (members, outputs, channels, kernel height, kernel width).
+        bias: (members, outputs) or None.
+        padding: zeros above and below, left and right of the inputs.
+        kernel: height and width of the pool's windows.
+        rectified: whether a rectifier comes between.
+
+    Returns:
+        (members, rows, outputs, columns, samples).
+    """
+    inputs = padded(inputs, padding)
+    shape = shape_of(inputs, weights, (1, 1))
+    can = inputs.device.type == "cpu" and kernel[0] * kernel[1] <= MOST_PLACES
+    way = way_for(shape, inputs.shape[-1], direct=can)
+    if way is None:
+        return convolve_and_pool(inputs, weights, bias, kernel, rectified=rectified)
+    made = convolved(inputs, weights, None, way, shape)
+    return max_pool(made, kernel, kernel, bias=bias, rectified=rectified)
+
+
+def padded(inputs: Tensor, padding: Pair) -> Tensor:
+    """Pictures with zeros above and below, left and right."""
+    if not any(padding):
+        return inputs
+    return functional.pad(inputs, (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0]))
+
+
+def shape_of(inputs: Tensor, weights: Tensor, stride: Pair) -> Shape:
+    """Sizes of the convolution of inputs that are padded already."""
+    _, height, channels, width, _ = inputs.shape
+    return Shape(channels, (height, width), weights.shape[1], (weights.shape[3], weights.shape[4]), stride)
 
 
 def convolved(inputs: Tensor, weights: Tensor, bias: Tensor | None, way: Way, shape: Shape) -> Tensor:

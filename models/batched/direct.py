@@ -21,9 +21,9 @@ from torch.nn import functional
 Floats = NDArray[np.floating[Any]]
 Places = NDArray[np.int64]
 
-_AT_ONCE = 5
+AT_ONCE = 5
 """Places of the kernel that share one way through a row."""
-_SUMS = {"contract", "reassoc", "nsz"}
+SUMS = {"contract", "reassoc", "nsz"}
 """Sums may be taken in another order, which vectors need; infinities and what is no number stay what they are."""
 
 
@@ -50,13 +50,13 @@ class _Direct(torch.autograd.Function):
         members, height, channels, width, samples = inputs.shape
         outputs, kernel = weights.shape[1], (weights.shape[3], weights.shape[4])
         rows = (height - kernel[0]) // down + 1
-        starts = _starts(channels, kernel, width * samples, samples)
+        starts = row_starts(channels, kernel, width * samples, samples)
         spare = len(starts) - channels * kernel[0] * kernel[1]
         padded = functional.pad(weights.flatten(2), (0, spare))
         result = inputs.new_empty(members, rows, outputs, width - kernel[1] + 1, samples)
         offset = inputs.new_zeros(members, outputs) if bias is None else bias.contiguous()
         step = down * channels * width * samples
-        _forward(_flat(inputs), padded.numpy(), offset.numpy(), starts, step, _rows(result))
+        _forward(flat_members(inputs), padded.numpy(), offset.numpy(), starts, step, _rows(result))
         ctx.save_for_backward(inputs, padded)
         ctx.starts, ctx.step, ctx.kernel, ctx.biased = starts, step, (channels, *kernel), bias is not None
         return result
@@ -67,29 +67,29 @@ class _Direct(torch.autograd.Function):
         inputs, padded = ctx.saved_tensors
         top = top.contiguous()
         of_weights = torch.zeros_like(padded)
-        _weights(_flat(inputs), _rows(top), ctx.starts, ctx.step, of_weights.numpy())
+        _weights(flat_members(inputs), _rows(top), ctx.starts, ctx.step, of_weights.numpy())
         of_inputs = None
         if ctx.needs_input_grad[0]:
             of_inputs = torch.zeros_like(inputs)
-            _inputs(_rows(top), padded.numpy(), ctx.starts, ctx.step, _flat(of_inputs))
+            _inputs(_rows(top), padded.numpy(), ctx.starts, ctx.step, flat_members(of_inputs))
         of_bias = top.sum((1, 3, 4)) if ctx.biased else None
         channels, high, wide = ctx.kernel
         used = of_weights[:, :, : channels * high * wide].reshape(*of_weights.shape[:2], channels, high, wide)
         return of_inputs, used, of_bias, None
 
 
-def _starts(channels: int, kernel: tuple[int, int], row: int, samples: int) -> Places:
+def row_starts(channels: int, kernel: tuple[int, int], row: int, samples: int) -> Places:
     """Where the runs for each place of the kernel begin below the first output row, in the order of the weights.
 
     The last ones repeat the first until they fill whole groups; their weights are 0.
     """
     channel, i, j = np.meshgrid(np.arange(channels), np.arange(kernel[0]), np.arange(kernel[1]), indexing="ij")
     starts = ((i * channels + channel) * row + j * samples).ravel()
-    spare = -len(starts) % _AT_ONCE
+    spare = -len(starts) % AT_ONCE
     return np.concatenate([starts, np.repeat(starts[:1], spare)]).astype(np.int64)
 
 
-def _flat(values: Tensor) -> Floats:
+def flat_members(values: Tensor) -> Floats:
     """(members, everything)."""
     made: Floats = values.detach().flatten(1).numpy()
     return made
@@ -101,7 +101,7 @@ def _rows(values: Tensor) -> Floats:
     return made
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _forward(inputs: Floats, weights: Floats, bias: Floats, starts: Places, step: int, result: Floats) -> None:
     for member in range(result.shape[0]):
         for row in range(result.shape[1]):
@@ -109,12 +109,13 @@ def _forward(inputs: Floats, weights: Floats, bias: Floats, starts: Places, step
             for output in range(result.shape[2]):
                 to = result[member, row, output]
                 to[:] = bias[member, output]
-                for first in range(0, len(starts), _AT_ONCE):
-                    _add_five(to, values, starts[first:], weights[member, output, first:])
+                for first in range(0, len(starts), AT_ONCE):
+                    add_five(to, values, starts[first:], weights[member, output, first:])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
-def _add_five(to: Floats, values: Floats, starts: Places, weights: Floats) -> None:
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def add_five(to: Floats, values: Floats, starts: Places, weights: Floats) -> None:
+    """Add five shifted runs, each times its weight, to a row."""
     size = len(to)
     a, b, c = values[starts[0] :][:size], values[starts[1] :][:size], values[starts[2] :][:size]
     d, e = values[starts[3] :][:size], values[starts[4] :][:size]
@@ -123,15 +124,15 @@ def _add_five(to: Floats, values: Floats, starts: Places, weights: Floats) -> No
         to[i] += u * a[i] + v * b[i] + w * c[i] + x * d[i] + y * e[i]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _weights(inputs: Floats, top: Floats, starts: Places, step: int, weights: Floats) -> None:
     for member in range(top.shape[0]):
         for row in range(top.shape[1]):
             values = inputs[member, row * step :]
             for output in range(top.shape[2]):
                 slopes, to = top[member, row, output], weights[member, output]
-                for first in range(0, len(starts), _AT_ONCE):
-                    u, v, w, x, y = _five_products(slopes, values, starts[first:])
+                for first in range(0, len(starts), AT_ONCE):
+                    u, v, w, x, y = five_products(slopes, values, starts[first:])
                     to[first] += u
                     to[first + 1] += v
                     to[first + 2] += w
@@ -139,8 +140,9 @@ def _weights(inputs: Floats, top: Floats, starts: Places, step: int, weights: Fl
                     to[first + 4] += y
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
-def _five_products(slopes: Floats, values: Floats, starts: Places) -> tuple[Any, Any, Any, Any, Any]:
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def five_products(slopes: Floats, values: Floats, starts: Places) -> tuple[Any, Any, Any, Any, Any]:
+    """Sums of the slopes of a row times each of five shifted runs."""
     size = len(slopes)
     a, b, c = values[starts[0] :][:size], values[starts[1] :][:size], values[starts[2] :][:size]
     d, e = values[starts[3] :][:size], values[starts[4] :][:size]
@@ -156,7 +158,7 @@ def _five_products(slopes: Floats, values: Floats, starts: Places) -> tuple[Any,
     return u, v, w, x, y
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
 def _inputs(top: Floats, weights: Floats, starts: Places, step: int, inputs: Floats) -> None:
     for member in range(top.shape[0]):
         for row in range(top.shape[1]):
@@ -164,10 +166,11 @@ def _inputs(top: Floats, weights: Floats, starts: Places, step: int, inputs: Flo
             for place in range(len(starts)):
                 to = values[starts[place] :][: top.shape[3]]
                 for output in range(top.shape[2]):
-                    _add_one(to, top[member, row, output], weights[member, output, place])
+                    add_one(to, top[member, row, output], weights[member, output, place])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=_SUMS)
-def _add_one(to: Floats, values: Floats, weight: np.floating[Any]) -> None:
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=SUMS)
+def add_one(to: Floats, values: Floats, weight: np.floating[Any]) -> None:
+    """Add a run times a weight."""
     for i in range(len(to)):
         to[i] += weight * values[i]

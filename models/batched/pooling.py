@@ -18,9 +18,10 @@ from torch.nn import functional
 
 from models.batched.layers import Pair, shifts
 
-_NOWHERE = np.uint8(255)
+NOWHERE = np.uint8(255)
 """Stands where the rectifier let nothing through."""
-_MOST_PLACES = 255
+MOST_PLACES = 255
+"""Of a window, so that each has a number."""
 Floats = NDArray[np.floating[Any]]
 
 
@@ -49,7 +50,7 @@ def max_pool(
     if any(padding):
         around = (0, 0, padding[1], padding[1], 0, 0, padding[0], padding[0])
         inputs = functional.pad(inputs, around, value=-float("inf"))
-    if inputs.device.type == "cpu" and kernel[0] * kernel[1] <= _MOST_PLACES:
+    if inputs.device.type == "cpu" and kernel[0] * kernel[1] <= MOST_PLACES:
         bias = inputs.new_zeros(len(inputs), inputs.shape[2]) if bias is None else bias
         pooled: Tensor = _MaxPool.apply(inputs, bias, kernel, stride, rectified)  # type: ignore[no-untyped-call]
         return pooled
@@ -79,13 +80,18 @@ class _MaxPool(torch.autograd.Function):
         top = top.contiguous()
         of_bias = None
         if ctx.needs_input_grad[1]:
-            of_bias = (top * (places != int(_NOWHERE)) if ctx.rectified else top).sum((1, 3, 4))
+            of_bias = bias_slopes(top, places, ctx.rectified)
         _, height, _, width, _ = ctx.of
         apart = ctx.kernel == ctx.stride
         tiled = apart and height % ctx.kernel[0] == 0 and width % ctx.kernel[1] == 0
         gradients = top.new_empty(ctx.of) if tiled else top.new_zeros(ctx.of)
         _give_back(top.numpy(), places.numpy(), ctx.kernel, ctx.stride, apart, gradients.numpy())
         return gradients, of_bias, None, None, None
+
+
+def bias_slopes(top: Tensor, places: Tensor, rectified: bool) -> Tensor:
+    """Gradients of the bias of every channel, (members, channels), from those of what was pooled."""
+    return (top * (places != int(NOWHERE)) if rectified else top).sum((1, 3, 4))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -104,23 +110,23 @@ def _pool(
                 for column in range(pooled.shape[3]):
                     best, place = pooled[member, row, channel, column], places[member, row, channel, column]
                     best[:] = 0 if rectified else -np.inf
-                    place[:] = _NOWHERE if rectified else 0
+                    place[:] = NOWHERE if rectified else 0
                     for i in range(kernel[0]):
                         for j in range(kernel[1]):
                             values = inputs[member, row * stride[0] + i, channel, column * stride[1] + j]
-                            _keep_larger(values, bias[member, channel], np.uint8(i * kernel[1] + j), best, place)
+                            keep_larger(values, bias[member, channel], i * kernel[1] + j, best, place)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _keep_larger(
-    values: Floats, bias: np.floating[Any], here: np.uint8, best: Floats, place: NDArray[np.uint8]
-) -> None:
+def keep_larger(values: Floats, bias: np.floating[Any], here: int, best: Floats, place: NDArray[np.uint8]) -> None:
+    """Where a value, its bias added, is larger than the best so far, keep it and its place in the window."""
+    mark = np.uint8(here)
     for sample in range(len(values)):
         value = values[sample] + bias
         # What is no number is kept, as torch does, and not hidden.
         larger = value > best[sample] or np.isnan(value)
         best[sample] = value if larger else best[sample]
-        place[sample] = here if larger else place[sample]
+        place[sample] = mark if larger else place[sample]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -135,20 +141,23 @@ def _give_back(
                     for i in range(kernel[0]):
                         for j in range(kernel[1]):
                             to = gradients[member, row * stride[0] + i, channel, column * stride[1] + j]
-                            here = np.uint8(i * kernel[1] + j)
+                            here = i * kernel[1] + j
                             if apart:
-                                _set(to, slope, place, here)
+                                put(to, slope, place, here)
                             else:
                                 _add(to, slope, place, here)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _set(to: Floats, slope: Floats, place: NDArray[np.uint8], here: np.uint8) -> None:
+def put(to: Floats, slope: Floats, place: NDArray[np.uint8], here: int) -> None:
+    """Slopes of one place of the windows: 0 where another one was the largest."""
+    mark = np.uint8(here)
     for sample in range(len(slope)):
-        to[sample] = slope[sample] if place[sample] == here else 0
+        to[sample] = slope[sample] if place[sample] == mark else 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _add(to: Floats, slope: Floats, place: NDArray[np.uint8], here: np.uint8) -> None:
+def _add(to: Floats, slope: Floats, place: NDArray[np.uint8], here: int) -> None:
+    mark = np.uint8(here)
     for sample in range(len(slope)):
-        to[sample] += slope[sample] if place[sample] == here else 0
+        to[sample] += slope[sample] if place[sample] == mark else 0

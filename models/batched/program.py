@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from data.errors import BadInput
 from models.batched.recognition import layer_of_call, layer_of_module
-from models.batched.steps import BatchNorm, Context, Convolution, Layer, Linear, MaxPool, Relu
+from models.batched.steps import BatchNorm, Context, Convolution, Layer, Linear, MaxPool, PooledConvolution, Relu
 from models.noise.graph import POINTS
 from models.noise.noisy import NoisyModule
 
@@ -128,10 +128,7 @@ def _users(steps: Sequence[Step], name: str) -> list[Step]:
 
 
 def _joined(steps: Sequence[Step], last: str) -> list[Step]:
-    """Max-pools take over the rectifier before them, and then the bias of the convolution, if nobody else needs these.
-
-    Both commute with the maximum, and after it there are fewer values.
-    """
+    """Max-pools take over the rectifier before them, and then the convolution, if nobody else needs these."""
     made = {step.name: step for step in steps}
 
     def only_for(step: Step) -> Step | None:
@@ -148,10 +145,13 @@ def _joined(steps: Sequence[Step], last: str) -> list[Step]:
             del made[before.name]
             step, layer = replace(step, inputs=before.inputs), replace(layer, rectified=True)
             before = only_for(step)
-        if before is not None and isinstance(before.layer, Convolution):
-            made[before.name] = replace(before, layer=replace(before.layer, biased=False))
-            layer = replace(layer, bias_of=before.layer.name)
-        made[step.name] = replace(step, layer=layer)
+        apart = layer.kernel == layer.stride and not any(layer.padding)
+        if apart and before is not None and isinstance(before.layer, Convolution) and before.layer.stride == (1, 1):
+            del made[before.name]
+            whole = PooledConvolution(before.layer.name, before.layer.padding, layer.kernel, layer.rectified)
+            made[step.name] = replace(step, inputs=before.inputs, layer=whole)
+        else:
+            made[step.name] = replace(step, layer=layer)
     return list(made.values())
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from data.errors import BadInput
 from models.batched import layers
-from models.batched.convolution import convolve
+from models.batched.convolution import convolve, convolve_pool
 from models.batched.layers import Pair
 from models.batched.pooling import max_pool
 from models.noise.kinds import NoiseKind
@@ -68,21 +68,16 @@ class Linear:
 
 @dataclass(frozen=True)
 class Convolution:
-    """In two dimensions.
-
-    Attributes:
-        biased: whether the bias is added here.
-    """
+    """In two dimensions."""
 
     name: str
     stride: Pair
     padding: Pair
-    biased: bool = True
 
     def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
         """(members, rows, outputs, columns, samples)."""
-        bias = context.state.get(f"{self.name}.bias") if self.biased else None
-        return convolve(inputs[0], context.state[f"{self.name}.weight"], bias, self.stride, self.padding)
+        weights, bias = context.state[f"{self.name}.weight"], context.state.get(f"{self.name}.bias")
+        return convolve(inputs[0], weights, bias, self.stride, self.padding)
 
 
 @dataclass(frozen=True)
@@ -129,19 +124,35 @@ class MaxPool:
 
     Attributes:
         rectified: whether the rectifier before it is part of it.
-        bias_of: the convolution before it whose bias is added here, empty for none.
     """
 
     kernel: Pair
     stride: Pair
     padding: Pair
     rectified: bool = False
-    bias_of: str = ""
 
     def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
         """(members, rows, channels, columns, samples)."""
-        bias = context.state.get(f"{self.bias_of}.bias")
-        return max_pool(inputs[0], self.kernel, self.stride, self.padding, bias=bias, rectified=self.rectified)
+        return max_pool(inputs[0], self.kernel, self.stride, self.padding, rectified=self.rectified)
+
+
+@dataclass(frozen=True)
+class PooledConvolution:
+    """A convolution with steps of 1 and a max-pool of windows that do not overlap.
+
+    Attributes:
+        rectified: whether there is a rectifier between.
+    """
+
+    name: str
+    padding: Pair
+    kernel: Pair
+    rectified: bool
+
+    def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
+        """(members, rows, outputs, columns, samples)."""
+        weights, bias = context.state[f"{self.name}.weight"], context.state.get(f"{self.name}.bias")
+        return convolve_pool(inputs[0], weights, bias, self.padding, self.kernel, rectified=self.rectified)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.batched.convolution import Positions, Shape, WholeRow, convolve, convolved, way_for
+from models.batched.convolution import Positions, Shape, WholeRow, convolve, convolve_pool, convolved, way_for
 from models.batched.direct import convolve_directly
 from models.batched.layers import average_pool, batch_norm, running_norm
+from models.batched.pooled_convolution import convolve_and_pool
 from models.batched.pooling import max_pool
 from models.batched.steps import samples_first, samples_last
 
@@ -93,6 +94,18 @@ def test_max_pools(kernel: tuple[int, int], stride: tuple[int, int], padding: tu
         drawn(MEMBERS, SAMPLES, 2, 7, 8),
         drawn(MEMBERS, 2),
     )
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("size", [(12, 12), (11, 10), (5, 6)], ids=str)
+def test_a_convolution_and_its_pool_in_one(size: tuple[int, int], rectified: bool) -> None:
+    def torchs(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        made = functional.conv2d(x, w, b)
+        return functional.max_pool2d(made.relu() if rectified else made, (2, 3))
+
+    given = drawn(MEMBERS, SAMPLES, 2, *size), drawn(MEMBERS, 5, 2, 3, 2, seed=1), drawn(MEMBERS, 5, seed=2)
+    same(lambda x, w, b: convolve_and_pool(x, w, b, (2, 3), rectified=rectified), torchs, *given)
+    same(lambda x, w, b: convolve_pool(x, w, b, (0, 0), (2, 3), rectified=rectified), torchs, *given)
 
 
 def test_what_is_no_number_goes_through_a_pool() -> None:
