@@ -1,4 +1,4 @@
-"""How many members are computed together: as many as the caches, or the memory of a GPU, hold."""
+"""How many members are computed together: what the caches of a CPU like, or the memory of a GPU holds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import torch
 
 from models.noise.operations import Point
 
-_CACHE = 24 << 20
-"""Bytes of activations with which the steps of a chunk are fastest: fewer, and the calls between them show."""
-_MOST = 64
+_MEMORY = 128 << 20
+"""Bytes of a chunk on a CPU: with fewer the calls between the steps show, with more the caches."""
+_MOST = 32
+"""Members of a chunk on a CPU: there are no calls left to save by more."""
 _ACTIVATIONS = 3
 """Times the activations of a batch are held: themselves, their gradients, and what is needed in between."""
 _PARAMETERS = 5
@@ -37,7 +38,7 @@ def chunk_size(bytes_each: int, device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return max(int(_SHARE_OF_GPU * free) // bytes_each, 1)
-    return min(max(_CACHE // bytes_each, 1), _MOST)
+    return min(max(_MEMORY // bytes_each, 1), _MOST)
 
 
 def shares(count: int, size: int, threads: int) -> list[range]:

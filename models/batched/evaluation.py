@@ -181,8 +181,10 @@ def _judge(job: _Job, rows: range, at_once: int, counter: Counter) -> NDArray[np
     drawn = np.ones(job.entries)
     with torch.inference_mode():
         for loud, entries in _groups(job, rows).items():
-            passes = [_Entry(entry, draw) for entry in entries for draw in range(job.draws if loud else 1)]
-            drawn[list(entries)] = job.draws if loud else 1
+            # Without noise all entries are the same, and all draws.
+            passes = [_Entry(entry, draw) for entry in entries for draw in range(job.draws)] if loud else []
+            passes = passes or [_Entry(entries[0], 0)]
+            drawn[entries] = job.draws if loud else 1
             program = program_of(job.noisy, loud)
             for first in job.starts:
                 stop = min(first + _SAMPLES, len(job.inputs))
@@ -195,6 +197,8 @@ def _judge(job: _Job, rows: range, at_once: int, counter: Counter) -> NDArray[np
                     hits = outputs.argmax(1).view(len(rows), -1, stop - first) == labels
                     for entry, count in zip(some, hits.sum(2).T.cpu().numpy(), strict=True):
                         right[:, entry.index] += count
+            if not loud:
+                right[:, entries] = right[:, entries[:1]]
     return right / drawn / len(job.inputs)
 
 

@@ -67,7 +67,7 @@ def test_members_can_have_grids_of_their_own(lenets: TrainedMembers) -> None:
 def test_how_much_is_computed_at_once_does_not_matter(lenets: TrainedMembers, monkeypatch: pytest.MonkeyPatch) -> None:
     data = digits(120, 2)
     wide = evaluate(lenets, data, WALK, draws=2)
-    monkeypatch.setattr("models.batched.chunks._CACHE", 1)
+    monkeypatch.setattr("models.batched.chunks._MEMORY", 1)
     assert evaluate(lenets, data, WALK, draws=2) == pytest.approx(wide)
     assert evaluate(lenets.select([1]), data, WALK, draws=2)[0] == pytest.approx(wide[1])
 
@@ -127,6 +127,14 @@ def test_what_cannot_be_evaluated_is_refused(lenets: TrainedMembers) -> None:
     with pytest.raises(BadInput, match="one label for each"):
         evaluate(lenets, replace(data, labels=data.labels[:10]), WALK)
     assert evaluate(lenets, data, []).shape == (3, 0)
+
+
+def test_without_noise_all_entries_are_the_same(lenets: TrainedMembers) -> None:
+    data = digits(60, 2)
+    found = evaluate(lenets, data, [SILENT, WALK[1], SILENT, Strengths.at("out", 0.0)], draws=3)
+    assert np.array_equal(found[:, [0, 0]], found[:, [2, 3]])
+    for index in range(3):
+        assert found[index, 0] == pytest.approx(one_at_a_time(lenets, data, index, [SILENT], ADDITIVE, 0)[0])
 
 
 def test_a_perceptron_of_vectors() -> None:

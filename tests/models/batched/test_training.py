@@ -11,6 +11,7 @@ from torch import nn
 
 from data.errors import BadInput, Cancelled
 from models.batched import Build, Member, Recipe, TrainedMembers, train_members
+from models.batched.chunks import shares
 from models.nets import lenet5, mlp, resnet18
 from models.noise import ADDITIVE, MULTIPLICATIVE, Mixed, NoiseKind, Ramp, Strengths, Vant
 from tests.models.batched.reference import Given, digits, trained_alone
@@ -206,3 +207,13 @@ def test_members_and_networks_that_cannot_be_are_refused() -> None:
         train_members(
             lambda chance: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)), digits(), [Member(0)], EXACT
         )
+
+
+def test_chunks_are_even_and_as_many_as_keep_all_threads_busy() -> None:
+    assert [len(part) for part in shares(10, 4, 2)] == [2, 3, 3, 2]
+    assert [len(part) for part in shares(3, 32, 2)] == [2, 1]
+    assert [len(part) for part in shares(1, 32, 8)] == [1]
+    for count, size, threads in ((100, 7, 3), (64, 32, 2), (5, 1, 2)):
+        parts = shares(count, size, threads)
+        assert [i for part in parts for i in part] == list(range(count))
+        assert max(map(len, parts)) <= size
