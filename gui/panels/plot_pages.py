@@ -145,6 +145,9 @@ class PlotPages(QWidget):
 
     def _draw_curves(self, shown: PlotRun) -> None:
         curves = self._state.curves()
+        if not curves and shown.running:
+            self.curves.blank()
+            return
         self.curves.expected = shown.began.total if shown.running else None
         self.curves.show_curves(curves, self._state.x_label(), self._state.y_label())
         self.curves.show_texts(shown.texts.get(self._state.x, ()))

@@ -162,6 +162,12 @@ class CurveView(QWidget):
             self._draw(line, drawn)
         self._stand()
 
+    def blank(self) -> None:
+        """Draw nothing until there are points: a run that begins draws with the lines of the one before it."""
+        for line in self._lines:
+            line.line.setData(x=[], y=[])
+            line.marks.setData(x=[], y=[])
+
     def put_away(self) -> None:
         """No crosshair until somebody points again."""
         self._crosshair.hide()

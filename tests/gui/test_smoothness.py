@@ -15,6 +15,7 @@ from gui.theme import DARK, Theme
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.light import LightLabel
 from gui.widgets.progress import ProgressLine
+from labctl.service.messages import Message
 from tests.gui.conftest import FakeClient
 from tests.gui.plots import points, sweep_began
 
@@ -68,6 +69,28 @@ def test_axes_stand_still_while_points_come(qtbot: QtBot, desk: Desk, client: Fa
         assert top >= values[: first + 2].max()
         ranges.add((left, right, bottom, top))
     assert len(ranges) < 10
+
+
+def test_a_run_that_begins_draws_with_the_lines_of_the_one_before(
+    qtbot: QtBot, desk: Desk, client: FakeClient, theme: Theme
+) -> None:
+    panel = PlotPanel(desk, theme)
+    qtbot.addWidget(panel)
+    panel.resize(700, 420)
+    panel.show()
+
+    def told(*messages: Message) -> list[float]:
+        client.tell(*messages)
+        desk.look()
+        panel.refresh()
+        found: list[float] = panel.pages.curves._lines[0].line.getData()[1].tolist()
+        return found
+
+    assert told(sweep_began(), points(0, np.arange(5.0))) == [0, 1, 2, 3, 4]
+    line = panel.pages.curves._lines[0].line
+    assert told(sweep_began(run_id="20261122-214001-0abc")) == [], "nothing of the run before"
+    assert told(points(0, np.arange(3.0), "20261122-214001-0abc")) == [0, 1, 2]
+    assert panel.pages.curves._lines[0].line is line
 
 
 def test_progress_is_painted_with_the_next_frame_and_not_at_once(qtbot: QtBot, qapp: QApplication) -> None:
