@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from data.errors import BadInput
@@ -95,6 +96,11 @@ FILES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     name: tuple((*form.train, *form.test) for form in known.forms) for name, known in _SETS.items()
 }
 """The names of the sets, and the files of each form that a set is given out in."""
+
+
+def default_folder() -> Path:
+    """Where this user's image sets are looked for, each in a folder of its name."""
+    return Path(platformdirs.user_data_dir("labctl", appauthor=False)) / "images"
 
 
 def load_images(name: str, folder: Path) -> LabelledSet:

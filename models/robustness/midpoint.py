@@ -116,11 +116,11 @@ class Midpoint:
             case "identified":
                 return f"{value} [{low}, {high}]"
             case "above":
-                return f"> {low}"
+                return f"more than {low}"
             case "below":
-                return f"< {high}"
+                return f"less than {high}"
             case "partly":
-                return f"{low} to {high}, not identified"
+                return f"not identified, {low} to {high}"
             case "no signal":
                 return "no signal"
 

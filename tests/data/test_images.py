@@ -114,6 +114,14 @@ def test_batches_that_a_newer_python_wrote_are_read(tmp_path: Path) -> None:
     assert labels.tolist() == [1, 2, 3]
 
 
+def test_arrays_of_another_layout_or_type_are_refused(tmp_path: Path) -> None:
+    pixels = drawn((3, 3072))
+    for wrong in (np.asfortranarray(pixels), pixels.astype(np.float32), pixels[:, :100], pixels.astype(object)):
+        (tmp_path / "batch").write_bytes(pickle.dumps({b"data": wrong, b"labels": [1, 2, 3]}, protocol=4))
+        with pytest.raises(BadInput, match="not an array of bytes"):
+            read_python(tmp_path / "batch")
+
+
 @pytest.mark.parametrize(
     "call", [b"posix\nsystem\n", b"builtins\neval\n", b"numpy\nload\n", b"copyreg\n_reconstructor\n"]
 )

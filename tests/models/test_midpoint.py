@@ -92,11 +92,11 @@ def test_what_the_strengths_do_not_determine_is_said() -> None:
     assert above.status == "above"
     assert (above.estimate.low, above.estimate.high) == (weak[-1], inf)
     assert not above.estimate.known
-    assert str(above) == "> 0.1"
+    assert str(above) == "more than 0.1"
     below = fit_midpoint(exact_curve(0.7, strong))
     assert below.status == "below"
     assert (below.estimate.low, below.estimate.high) == (0.0, strong[0])
-    assert str(below) == "< 10"
+    assert str(below) == "less than 10"
 
 
 def test_seeds_that_disagree_leave_the_midpoint_open() -> None:
