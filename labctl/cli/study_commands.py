@@ -94,6 +94,42 @@ def calibration(
     _start(Asked("calibration", _scope(quick), seed, geometry), out, spread, as_json)
 
 
+@study.command("walking-noise")
+def walking_noise(
+    quick: Annotated[bool, typer.Option("--quick", help="Digits and keywords, three seeds: minutes.")] = False,
+    medium: Annotated[bool, typer.Option("--medium", help="More networks, seeds and noises: most of an hour.")] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="Folder with mnist, fashion-mnist, svhn, cifar-10, for a full study."),
+    ] = None,
+    recordings: Annotated[
+        Path | None, typer.Option("--recordings", help="Folder with Speech Commands, instead of synthetic speech.")
+    ] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Train on a GPU; say --resources gpu=1 for one here.")] = False,
+    seed: Seed = 1,
+    out: Out = None,
+    workers: Workers = None,
+    resources: Resources = "",
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
+    as_json: AsJson = False,
+) -> None:
+    """How much noise networks bear, and where: noise walks through them.
+
+    Stopped with Ctrl-C or killed, the same command goes on.
+    """
+    from labctl.studies.asking import Asked, spread_of
+    from labctl.studies.walking.plan import Files, plan_of_files
+
+    if quick and medium:
+        raise BadInput("a study is quick or medium, not both")
+    spread = spread_of(workers, resources, scheduler, slurm)
+    asked = Asked("walking-noise", "quick" if quick else "medium" if medium else "full", seed)
+    asked.checked(spread)
+    plan = plan_of_files(asked.scope, seed, Files(images, recordings), gpu=gpu)
+    run(plan, out or Path("runs") / asked.folder_name, spread, as_json)
+
+
 @study.command("status")
 def status(
     folder: Annotated[Path, typer.Argument(help="The study's folder.")],

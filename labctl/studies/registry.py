@@ -24,6 +24,18 @@ STUDIES: dict[str, Study] = {
         scopes={"quick": "a few small boards: minutes", "full": "twenty boards: an hour or more"},
         any_geometry=True,
     ),
+    "walking-noise": Study(
+        name="walking-noise",
+        title="How much noise networks bear, and where",
+        compute="labctl.studies.walking.compute:compute",
+        present="labctl.studies.walking.present:present",
+        plan="labctl.studies.walking.plan:plan_of_scope",
+        scopes={
+            "quick": "digits and keywords, three seeds: minutes",
+            "medium": "more networks and seeds: most of an hour",
+            "full": "the grids of the paper, image sets from local files too: days, or a GPU",
+        },
+    ),
 }
 
 

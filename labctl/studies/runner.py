@@ -124,6 +124,6 @@ def publish(presented: Presented, folder: StudyFolder, target: Path) -> tuple[Pa
 def command(plan: Plan) -> str:
     """What computes a study again, as one types it."""
     geometries = {str(point.settings["geometry"]) for point in plan.points if "geometry" in point.settings}
-    quick = " --quick" if plan.scope == "quick" else ""
+    scope = f" --{plan.scope}" if plan.scope in ("quick", "medium") else ""
     boards = f" --geometry {geometries.pop()}" if len(geometries) == 1 else ""
-    return f"labctl study {plan.study}{quick}{boards} --seed {plan.seed}"
+    return f"labctl study {plan.study}{scope}{boards} --seed {plan.seed}"
