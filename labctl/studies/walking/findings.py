@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from labctl.studies.walking import comparisons
 from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, MULTIPLICATIVE, SIGNAL, WEIGHTS
 from labctl.studies.walking.results import Results
 from models.robustness import Estimate
+from models.robustness.survival import KEPT
 
 Answer = Literal["found", "not found", "undecided"]
 
@@ -153,7 +155,7 @@ def _survival(results: Results) -> Finding:
         if setup.noise == MULTIPLICATIVE
         for item in comparisons.survivals(results, setup).values()
     ]
-    shifted = [_shifted(item.left, -0.5) for item in left]
+    shifted = [_shifted(item.left, -KEPT) for item in left]
     note = _range("Share of the accuracy above chance that is left", [item.left for item in left])
     return judge("Networks trained with multiplicative noise of any strength survive it", shifted, 0.0, note)
 
@@ -180,7 +182,7 @@ def _range(what: str, items: Sequence[Estimate]) -> str:
     values = sorted(item.value for item in items if item.known)
     if not values:
         return ""
-    middle = values[len(values) // 2]
+    middle = median(values)
     bounded = len(items) - len(values)
     rest = f"; {bounded} more {'is' if bounded == 1 else 'are'} known as bounds only" if bounded else ""
     return f"{what}: {values[0]:.3g} to {values[-1]:.3g}, middle {middle:.3g}{rest}."
