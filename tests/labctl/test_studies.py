@@ -239,6 +239,10 @@ def test_publishing_says_what_stands_in_its_way(notes: Path, tmp_path: Path) -> 
     assert table.read_bytes() == result.folder.table.read_bytes()
 
 
+def test_every_study_that_takes_boards_of_any_geometry_is_asked_for_them() -> None:
+    assert PLANS.keys() == {name for name, study in STUDIES.items() if study.any_geometry}
+
+
 PLANS = {
     "ordering": (ordering_plan, ordering.QUICK, ordering.FULL),
     "calibration": (calibration_plan, calibration.QUICK, calibration.FULL),
@@ -247,7 +251,7 @@ PLANS = {
 
 @pytest.mark.parametrize("geometry", [None, "64x160"])
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", PLANS)
 def test_the_command_that_is_named_computes_the_same_plan(
     name: str, full: bool, geometry: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +263,7 @@ def test_the_command_that_is_named_computes_the_same_plan(
     assert ran == [plan]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", PLANS)
 def test_a_geometry_that_is_none_is_refused_at_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert labctl(["study", name, "--geometry", "128"]) == 2
     assert "it takes ROWSxCOLUMNS" in capsys.readouterr().err

@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 from data.errors import BadInput, Problems
 from data.images import FILES, digits
 from data.labelled import Labelled, LabelledSet
+from labctl.cli import study_commands
 from labctl.cli.app import app
+from labctl.studies.folder import Plan
 from labctl.studies.points import Point, check_plan
 from labctl.studies.registry import find_study
-from labctl.studies.runner import run_study
+from labctl.studies.runner import command, run_study
 from labctl.studies.walking import names
 from labctl.studies.walking.clean import clean_rows
 from labctl.studies.walking.compute import compute
@@ -110,6 +112,15 @@ def test_only_image_sets_that_are_there_are_learnt(tmp_path: Path) -> None:
         plan_of_files("quick", 1, Files(recordings=tmp_path / "speech"))
     with pytest.raises(BadInput, match="no boards"):
         plan_of_scope("quick", 1, "128x64")
+
+
+@pytest.mark.parametrize("scale", [QUICK, MEDIUM])
+def test_the_command_that_is_named_computes_the_same_plan(scale: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = walking_plan(scale, 7)
+    ran: list[Plan] = []
+    monkeypatch.setattr(study_commands, "run", lambda plan, *_: ran.append(plan))
+    assert CliRunner().invoke(app, command(plan).split()[1:]).exit_code == 0
+    assert ran == [plan]
 
 
 def test_points_for_a_gpu_ask_for_one() -> None:
