@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from types import MappingProxyType
 
 from data.errors import BadInput
@@ -46,7 +47,11 @@ class TrainingOptions:
         batch: utterances in a step.
         learning_rate: peak of the cosine schedule (Adam), in weight codes a step.
         label_smoothing: probability spread over all classes.
-        noise_ramp: share of the epochs over which the trial noise grows from nothing to its measured size.
+        noise: trial noise while training, over its measured size; 0 for none. The board arm has the board's own.
+        noise_spread: how the noise differs from utterance to utterance, over its measured size: each one of a step
+            meets ``noise + noise_spread |z|`` with a standard normal z of its own, drawn anew in every step
+            ("variance-aware" training, arXiv:2503.16183, by the rule of its published code).
+        noise_ramp: share of the epochs over which the noise grows from nothing to its full size.
         seed: of batches, augmentation and noise.
         board_epochs: passes of the board arm.
         board_utterances: training samples of an epoch of the board arm, drawn anew for each epoch.
@@ -59,6 +64,8 @@ class TrainingOptions:
     batch: int = 256
     learning_rate: float = 1.0
     label_smoothing: float = 0.05
+    noise: float = 1.0
+    noise_spread: float = 0.0
     noise_ramp: float = 0.3
     seed: int = 0
     board_epochs: int = 4
@@ -73,6 +80,9 @@ class TrainingOptions:
                 raise BadInput(f"the training option {name} is {getattr(self, name)}; it must be positive")
         if self.utterances < 0:
             raise BadInput(f"the training option utterances is {self.utterances}; it must be positive, or 0 for all")
+        for name in ("noise", "noise_spread"):
+            if not 0 <= getattr(self, name) < inf:
+                raise BadInput(f"the training option {name} is {getattr(self, name)}; it must be 0 or more")
         for name in ("label_smoothing", "noise_ramp"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(
@@ -88,7 +98,7 @@ class Epoch:
         epoch: counted from 1.
         loss: mean cross-entropy over the training batches.
         training_accuracy: share of the training utterances that were decided right while training.
-        noise: share of the measured trial noise that was in force at the end.
+        noise: trial noise in force at the end, over its measured size; the mean over utterances where it differs.
     """
 
     epoch: int

@@ -43,10 +43,15 @@ class Array:
         folded = weight_blocks(self.chip.folded_weights(weights), layer.splits, rows)
         return self.chip.voltages(charges, folded, layer.schedule, self.coefficients)
 
-    def read_out(self, voltages: Tensor, strength: float, chance: torch.Generator) -> Tensor:
-        """Block outputs, rounded straight-through, with trial noise of ``strength`` times its measured size."""
-        noise = strength * torch.randn(voltages.shape, generator=chance) if strength > 0 else None
-        return self.chip.read_out(voltages, noise)
+    def read_out(self, voltages: Tensor, strength: float | Tensor, chance: torch.Generator) -> Tensor:
+        """Block outputs, rounded straight-through, with trial noise of ``strength`` times its measured size.
+
+        ``strength`` is one for all, or one for each vector, shape (batch, 1, 1).
+        """
+        silent = not isinstance(strength, Tensor) and strength == 0
+        return self.chip.read_out(
+            voltages, None if silent else strength * torch.randn(voltages.shape, generator=chance)
+        )
 
 
 @dataclass(frozen=True)

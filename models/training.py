@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -142,13 +143,13 @@ class _Loop:
         cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
         for epoch in range(self._count):
             losses: list[float] = []
-            right, seen, strength = 0, 0, 0.0
+            right, seen, ramp = 0, 0, 0.0
             for index in self._batches():
                 done = epoch * self._steps + len(losses)
                 self._report(done / total, f"{self._arm} arm, epoch {epoch + 1} of {self._count}")
-                strength = self._strength(done / total)
+                ramp = self._ramp(done / total)
                 labels = torch.from_numpy(self._task.training.labels[index])
-                logits = self._logits(index, strength)
+                logits = self._logits(index, ramp)
                 loss = functional.cross_entropy(logits, labels, label_smoothing=self._options.label_smoothing)
                 optimiser.zero_grad()
                 torch.autograd.backward(loss)
@@ -158,27 +159,41 @@ class _Loop:
                 losses.append(loss.item())
                 right += int((logits.detach().argmax(dim=1) == labels).sum())
                 seen += len(index)
-            yield Epoch(epoch + 1, float(np.mean(losses)), right / seen, strength)
+            yield Epoch(epoch + 1, float(np.mean(losses)), right / seen, self._mean_strength(ramp))
         self._report(1.0, f"{self._arm} arm")
 
     def _batches(self) -> list[NDArray[np.intp]]:
         return batches(len(self._task.training), self._size, self._draw)[: self._steps]
 
-    def _logits(self, index: NDArray[np.intp], strength: float) -> Tensor:
+    def _logits(self, index: NDArray[np.intp], ramp: float) -> Tensor:
         codes = self._task.training.activations[index]
         if self._task.augment is not None:
             codes = self._task.augment(codes, self._draw)
-        return self._trainable.logits(codes, self._reader(strength))
+        return self._trainable.logits(codes, self._reader(self._strength(len(index), ramp)))
 
-    def _reader(self, strength: float) -> Reader:
+    def _reader(self, strength: float | Tensor) -> Reader:
         arrays, chance = self._trainable.arrays, self._chance
         if self._processor is not None:
             return _in_the_loop(self._trainable, self._processor, chance)
         return lambda index, _codes, voltages: arrays[index].read_out(voltages, strength, chance)
 
-    def _strength(self, done: float) -> float:
+    def _ramp(self, done: float) -> float:
+        """Share of the noise that is in force."""
         ramp = self._options.noise_ramp
         return 1.0 if self._arm is Arm.BOARD or ramp == 0 else min(1.0, done / ramp)
+
+    def _strength(self, utterances: int, ramp: float) -> float | Tensor:
+        """Trial noise over its measured size, of all utterances of a step or of each, shape (utterances, 1, 1)."""
+        options = self._options
+        if options.noise_spread == 0:
+            return ramp * options.noise
+        spread = torch.randn((utterances, 1, 1), generator=self._chance).abs()
+        return ramp * (options.noise + options.noise_spread * spread)
+
+    def _mean_strength(self, ramp: float) -> float:
+        if self._arm is Arm.BOARD:
+            return ramp
+        return ramp * (self._options.noise + self._options.noise_spread * sqrt(2 / pi))
 
     def _report(self, share: float, what: str) -> None:
         if self._should_stop is not None and self._should_stop():

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from torch import Generator, Tensor
+from torch import Generator, Tensor, stack, tensor, zeros
 
 from data import BadInput, Cancelled, Geometry, Schedule
 from data.values import Activations
@@ -255,3 +255,40 @@ def test_every_public_name_is_there() -> None:
         assert getattr(models, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = models.nothing
+
+
+def same(first: TrainedNetwork, second: TrainedNetwork) -> bool:
+    pairs = zip(first.network.layers, second.network.layers, strict=True)
+    return all(np.array_equal(ours.weights, theirs.weights) for ours, theirs in pairs)
+
+
+def test_noise_in_training_is_a_multiple_of_the_measured_one(task: Task, start: IntegerNetwork) -> None:
+    """None of it is a chip without noise, twice as much a chip with twice the noise."""
+    chip, options = toy_chip(), replace(OPTIONS, epochs=1)
+    twice, none = (replace(chip, noise=factor * chip.noise) for factor in (2, 0))
+
+    def trained(chip: ChipParameters, noise: float) -> TrainedNetwork:
+        return train(Arm.ORDERED, start, task, chip, replace(options, noise=noise))
+
+    assert same(trained(chip, 0.0), trained(none, 1.0))
+    assert same(trained(chip, 2.0), trained(twice, 1.0))
+    assert not same(trained(chip, 0.0), trained(chip, 2.0))
+    assert [trained(chip, noise).history[-1].noise for noise in (0.0, 1.0, 2.0)] == [0.0, 1.0, 2.0]
+
+
+def test_noise_can_differ_from_utterance_to_utterance(task: Task, start: IntegerNetwork) -> None:
+    """Every utterance has its own strength in all its columns, half-normal above the common one."""
+    net = TrainableNetwork.of(start, replace(toy_chip(), noise=np.full(12, 1.0)))
+    chance, strengths = Generator().manual_seed(3), tensor([0.0, 2.0, 20.0]).reshape(3, 1, 1)
+    read = stack([net.arrays[0].read_out(zeros(3, 2, 10), strengths, chance) for _ in range(500)])
+    spreads = (read - read.mean(dim=0)).std(dim=(0, 2, 3))
+    assert spreads.tolist() == pytest.approx([0.0, 2.0, 20.0], rel=0.05)
+
+    options = replace(OPTIONS, epochs=1, noise=0.5, noise_spread=0.45)
+    varied = train(Arm.ORDERED, start, task, toy_chip(), options)
+    assert varied.history[-1].noise == pytest.approx(0.5 + 0.45 * 0.798, abs=0.001)
+    assert same(varied, train(Arm.ORDERED, start, task, toy_chip(), options))
+    assert not same(varied, train(Arm.ORDERED, start, task, toy_chip(), replace(options, noise_spread=0.0)))
+    for name in ("noise", "noise_spread"):
+        with pytest.raises(BadInput, match=f"{name} is -1"):
+            train(Arm.ORDERED, start, task, toy_chip(), replace(options, **{name: -1.0}))
