@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -16,7 +16,10 @@ _SMALLEST_WEIGHT_SCALE = 2e-16
 """What Brevitas keeps scales of weights above, so that an output channel of zeros divides by something."""
 
 
-def quantise(net: nn.Module, quantisation: Quantisation) -> nn.Module:
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def quantise(net: Net, quantisation: Quantisation) -> Net:
     """A copy of a network with the same weights whose layers and rectifiers are Brevitas' quantised ones.
 
     Names of modules and parameters stay, so a graph traced before (:func:`models.noise.inject`) still holds: noise

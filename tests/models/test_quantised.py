@@ -2,15 +2,21 @@
 
 import copy
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from data.errors import BadInput
+from data.errors import BadInput, Cancelled
+from data.labelled import Labelled
+from models.batched import Member, Recipe, Stream, evaluate, generator, train_members
+from models.nets import cnn_s, lenet5, mlp, resnet18, vgg11
+from models.noise import ADDITIVE, Strengths, inject
 from models.quantised.nets import activation_steps, quantise
 from models.quantised.rules import Quantisation
+from models.quantised.training import accuracies, train_quantised
 
 
 def weights_by_hand(weights, bits, per_channel):
@@ -145,3 +151,131 @@ def test_without_brevitas_one_sentence_says_what_to_type(monkeypatch):
     monkeypatch.setitem(sys.modules, "brevitas", None)
     with pytest.raises(BadInput, match=r'type `pip install "labctl\[studies\]"`'):
         quantise(perceptron(), Quantisation())
+
+
+def task(count=300, seed=4):
+    """Which of the first 4 of 6 x 4 pixels is the brightest."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.random((count, 1, 6, 4)).astype(np.float32)
+    return Labelled(inputs, inputs.reshape(count, -1)[:, :4].argmax(axis=1).astype(np.int64))
+
+
+def small(chance):
+    return mlp(chance, shape=(1, 6, 4), classes=4, hidden=(24,))
+
+
+MEMBER, RECIPE = Member(seed=7), Recipe(epochs=25, batch=32, learning_rate=0.01)
+
+
+def by_hand(quantisation, member, recipe, samples):
+    """The training written out: initial weights, order and noise of the member, Adam, cosine by epochs."""
+    inputs, labels = torch.from_numpy(samples.inputs).double(), torch.from_numpy(samples.labels)
+    noisy = inject(small(generator(member.seed, Stream.WEIGHTS)).double(), ADDITIVE, inputs[:2])
+    noisy.set_strengths(training=member.strengths)
+    noisy = quantise(noisy, quantisation).train()
+    order, noise = generator(member.seed, Stream.ORDER), generator(member.seed, Stream.NOISE)
+    optimiser = torch.optim.Adam(noisy.parameters())
+    for epoch in range(recipe.epochs):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * (1 + np.cos(np.pi * epoch / recipe.epochs)) / 2
+        shuffled = torch.randperm(len(inputs), generator=order)
+        for start in range(0, len(inputs), recipe.batch):
+            rows = shuffled[start : start + recipe.batch]
+            noisy.draw(len(rows), noise)
+            optimiser.zero_grad()
+            torch.autograd.backward(nn.functional.cross_entropy(noisy(inputs[rows]), labels[rows]))
+            optimiser.step()
+    return noisy.eval()
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.2])
+@pytest.mark.parametrize("scale", [None, 0.125])
+def test_a_training_is_that_of_the_recipe(strength, scale):
+    samples, quantisation = task(), Quantisation(4, scale, collect_steps=5)
+    member = replace(MEMBER, strengths=Strengths.everywhere(strength))
+    recipe = replace(RECIPE, epochs=3, precision="float64")
+    made = train_quantised(small, quantisation, samples, member, recipe)
+    expected = by_hand(quantisation, member, recipe, samples)
+    for (name, ours), theirs in zip(made.named_parameters(), expected.parameters(), strict=True):
+        assert array(ours) == pytest.approx(array(theirs), abs=1e-12), name
+
+
+def test_a_quantised_network_learns_and_noise_costs_it_what_it_knows():
+    trained = train_quantised(small, Quantisation(8, 0.0625), task(), MEMBER, RECIPE)
+    unseen = task(200, seed=5)
+    grid = [Strengths(), Strengths.everywhere(0.2), Strengths.everywhere(100.0)]
+    right = accuracies(trained, unseen, grid, seed=1, draws=3)
+    assert right[0] * 200 == pytest.approx(round(right[0] * 200))
+    assert right[0] > 0.75
+    assert right[0] > right[1] > right[2]
+    assert right[2] == pytest.approx(0.25, abs=0.08)
+    assert np.array_equal(accuracies(trained, unseen, grid, seed=1, draws=3), right)
+    assert accuracies(trained, unseen, grid[1:2], 1)[0] != accuracies(trained, unseen, grid[1:2], 2)[0]
+    assert trained.evaluation_strengths == Strengths()
+
+
+def test_a_training_can_be_stopped_and_watched():
+    told: list[float] = []
+    train_quantised(
+        small, Quantisation(4), task(), MEMBER, replace(RECIPE, epochs=4), progress=lambda share, _: told.append(share)
+    )
+    assert told == [0.25, 0.5, 0.75, 1.0]
+    with pytest.raises(Cancelled, match="stopped"):
+        train_quantised(small, Quantisation(4), task(), MEMBER, RECIPE, should_stop=lambda: True)
+    with pytest.raises(BadInput, match="learning_rate"):
+        train_quantised(small, Quantisation(4), task(), MEMBER, replace(RECIPE, learning_rate=0))
+
+
+def test_weights_are_kept_within_the_clamp():
+    clamped = train_quantised(small, Quantisation(4, 1.0), task(), MEMBER, replace(RECIPE, clamp=0.1))
+    free = train_quantised(small, Quantisation(4, 1.0), task(), MEMBER, RECIPE)
+    names = [name for name, _ in free.named_parameters() if name.endswith("weight")]
+    largest = [
+        max(float(dict(net.named_parameters())[n].detach().abs().max()) for n in names) for net in (clamped, free)
+    ]
+    assert largest[0] == pytest.approx(0.1)
+    assert largest[1] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "layers", "rectifiers"),
+    [
+        (lenet5, (1, 28, 28), 5, 4),
+        (cnn_s, (1, 10, 49), 4, 3),
+        (lambda chance: vgg11(chance, width=4, hidden=16), (3, 32, 32), 11, 10),
+        (lambda chance: resnet18(chance, width=4), (3, 32, 32), 21, 17),
+    ],
+    ids=["lenet5", "cnn_s", "vgg11", "resnet18"],
+)
+def test_every_network_can_be_quantised_with_its_noise_points(build, shape, layers, rectifiers):
+    import brevitas.nn as quantised
+
+    inputs = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    noisy = inject(build(torch.Generator().manual_seed(1)), ADDITIVE, inputs)
+    made = quantise(noisy, Quantisation(4, 0.25)).eval()
+    kinds = [type(module) for module in made.modules()]
+    assert sum(kind in (quantised.QuantConv2d, quantised.QuantLinear) for kind in kinds) == layers
+    assert len(activation_steps(made)) == kinds.count(quantised.QuantReLU) == rectifiers
+    assert not {nn.Conv2d, nn.Linear} & set(kinds)
+    assert made.points == noisy.points
+    seen: dict[str, torch.Tensor] = {}
+    for point in made.points:
+        made.point(point.name).register_forward_hook(
+            lambda _module, given, _result, name=point.name: seen.update({name: given[0]})
+        )
+    with torch.no_grad():
+        silent = made(inputs)
+        made.set_strengths(evaluation=Strengths.everywhere(0.5))
+        made.draw(2, torch.Generator().manual_seed(2))
+        assert not torch.equal(made(inputs), silent)
+    steps = seen["relu1"] / 0.25
+    assert torch.equal(steps, steps.round()), "a noise point sees what the quantised rectifier gives"
+    assert 0 <= steps.min() < steps.max() <= 15
+
+
+def test_the_noise_is_that_of_networks_that_are_judged_together():
+    trained = train_members(small, task(), [MEMBER], replace(RECIPE, epochs=2), threads=1)
+    grid = [Strengths(), Strengths.everywhere(0.1), Strengths.at("fc1", 0.5)]
+    together = evaluate(trained, task(700, seed=5), grid, draws=2, threads=1)[0]
+    noisy = inject(trained.net(0), ADDITIVE, torch.from_numpy(task().inputs[:2])).eval()
+    assert accuracies(noisy, task(700, seed=5), grid, MEMBER.seed, draws=2) == pytest.approx(together, abs=2e-3)
