@@ -121,13 +121,34 @@ def walking_noise(
     from labctl.studies.asking import Asked, spread_of
     from labctl.studies.walking.plan import Files, plan_of_files
 
-    if quick and medium:
-        raise BadInput("a study is quick or medium, not both")
     spread = spread_of(workers, resources, scheduler, slurm)
-    asked = Asked("walking-noise", "quick" if quick else "medium" if medium else "full", seed)
+    asked = Asked("walking-noise", _scope(quick, medium), seed)
     asked.checked(spread)
     plan = plan_of_files(asked.scope, seed, Files(images, recordings), gpu=gpu)
     run(plan, out or Path("runs") / asked.folder_name, spread, as_json)
+
+
+@study.command("hardening")
+def hardening(
+    quick: Annotated[bool, typer.Option("--quick", help="Short trainings and few seeds: minutes, not a day.")] = False,
+    medium: Annotated[bool, typer.Option("--medium", help="Between the two: hours.")] = False,
+    geometry: Boards = None,
+    seed: Seed = 1,
+    out: Out = None,
+    workers: Workers = None,
+    resources: Resources = "",
+    scheduler: Scheduler = None,
+    slurm: Slurm = None,
+    as_json: AsJson = False,
+) -> None:
+    """What makes networks bear noise, in simulation and on emulated boards.
+
+    Stopped with Ctrl-C or killed, the same command goes on.
+    """
+    from labctl.studies.asking import Asked, spread_of
+
+    spread = spread_of(workers, resources, scheduler, slurm)
+    _start(Asked("hardening", _scope(quick, medium), seed, geometry), out, spread, as_json)
 
 
 @study.command("status")
@@ -188,8 +209,10 @@ def report(
         say(f"Page:   {written[0]}")
 
 
-def _scope(quick: bool) -> str:
-    return "quick" if quick else "full"
+def _scope(quick: bool, medium: bool = False) -> str:
+    if quick and medium:
+        raise BadInput("a study is quick or medium, not both")
+    return _scope(quick, medium)
 
 
 def _start(asked: Asked, out: Path | None, workers: Spread, as_json: bool) -> None:

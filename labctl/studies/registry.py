@@ -36,6 +36,19 @@ STUDIES: dict[str, Study] = {
             "full": "the grids of the paper, image sets from local files too: days, or a GPU",
         },
     ),
+    "hardening": Study(
+        name="hardening",
+        title="What makes networks bear noise, and whether it holds on a board",
+        compute="labctl.studies.hardening.compute:compute",
+        present="labctl.studies.hardening.present:present",
+        plan="labctl.studies.hardening.plan:plan_of_scope",
+        scopes={
+            "quick": "digits and keywords, three seeds, two boards: minutes",
+            "medium": "more seeds, scales and boards: hours",
+            "full": "longer trainings, all keywords: a day or more",
+        },
+        any_geometry=True,
+    ),
 }
 
 

@@ -1,0 +1,212 @@
+"""Figures of the hardening study with intervals over seeds, and what was chosen on validation inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import t
+
+from labctl.studies.hardening.names import CONSTANT, LEARNED, NOISY, TEST, VALIDATION, VANT
+from labctl.studies.hardening.results import BoardCells, Floats, Judged, Results, Subject, Way
+from labctl.studies.ordering.analysis import difference
+from models.robustness import Curve, Estimate, Midpoint, fit_midpoint, over_seeds
+from models.robustness.spread import LEVEL
+
+Verdict = Literal["found", "not found", "undecided"]
+DECADE = 10.0
+"""Strengths further than this factor from the one trained at say little of either arm and do not count as away."""
+
+
+def area(strengths: Floats, values: Floats) -> Floats:
+    """Mean accuracy over the logarithm of the strength (trapezoids), shape (seeds,), for values (seeds, strengths)."""
+    at = np.log10(strengths)
+    return np.asarray(np.trapezoid(values, at, axis=-1) / (at[-1] - at[0]), np.float64)
+
+
+def areas(judged: Judged) -> Estimate:
+    """The area with its interval."""
+    return over_seeds(area(judged.strengths, judged.values).tolist())
+
+
+def midpoint(judged: Judged) -> Midpoint:
+    """The strength at which accuracy is halfway between that without noise and chance."""
+    counts = np.rint(judged.values * judged.count), np.rint(judged.clean * judged.clean_count)
+    return fit_midpoint(Curve(judged.strengths, counts[0], judged.count, counts[1], judged.clean_count, judged.chance))
+
+
+def paired(these: Judged | None, those: Judged | None) -> Estimate | None:
+    """Area of these less that of those, seed by seed; None where no seed has both."""
+    if these is None or those is None:
+        return None
+    seeds = [seed for seed in these.seeds if seed in those.seeds]
+    if not seeds:
+        return None
+    one, other = these.of_seeds(seeds), those.of_seeds(seeds)
+    return over_seeds((area(one.strengths, one.values) - area(other.strengths, other.values)).tolist())
+
+
+def chosen_scale(results: Results, subject: Subject, bits: int) -> Way | None:
+    """The constant scale whose area on validation inputs is largest; None where there is none."""
+    ways = [way for way in results.ways(subject) if way.arm == CONSTANT and way.bits == bits]
+    return best_way(results, subject, ways)
+
+
+def best_way(results: Results, subject: Subject, ways: list[Way]) -> Way | None:
+    """The way whose area on validation inputs is largest, mean over seeds."""
+    found = {way: areas(judged).value for way in ways if (judged := results.matched(subject, way, VALIDATION))}
+    return max(found, key=lambda way: found[way], default=None)
+
+
+def bits_of(results: Results, subject: Subject) -> list[int]:
+    """Numbers of bits of quantised networks."""
+    return sorted({way.bits for way in results.ways(subject) if way.bits})
+
+
+def shown_ways(results: Results, subject: Subject) -> list[Way]:
+    """Every way, of the constant scales only the chosen one of each number of bits."""
+    chosen = {chosen_scale(results, subject, bits) for bits in bits_of(results, subject)}
+    return [way for way in results.ways(subject) if way.arm != CONSTANT or way in chosen]
+
+
+def constant_less_learned(results: Results) -> dict[str, Estimate]:
+    """Area with the chosen constant scale less that with a learned one, for each network and number of bits."""
+    found: dict[str, Estimate] = {}
+    for subject in results.subjects():
+        for bits in bits_of(results, subject):
+            way = chosen_scale(results, subject, bits)
+            if way is None:
+                continue
+            learned = results.judged(subject, Way(LEARNED, bits), TEST)
+            if (less := paired(results.judged(subject, way, TEST), learned)) is not None:
+                found[f"{title(subject)}, {bits} bit"] = less
+    return found
+
+
+def best_quantised(results: Results, subject: Subject) -> Way | None:
+    """The best quantised way by validation inputs."""
+    return best_way(results, subject, [way for way in results.ways(subject) if way.arm in (LEARNED, CONSTANT)])
+
+
+def noisy_less_quantised(results: Results) -> dict[str, Estimate]:
+    """Area of noisy training at each strength less that of the best quantised network."""
+    found: dict[str, Estimate] = {}
+    for subject in results.subjects():
+        way = best_quantised(results, subject)
+        if way is not None:
+            less = paired(results.matched(subject, Way(NOISY), TEST), results.judged(subject, way, TEST))
+            found |= {title(subject): less} if less is not None else {}
+    return found
+
+
+def chosen_strength(results: Results, subject: Subject, arm: str) -> float | None:
+    """The training strength whose one network has the largest area on validation inputs over all strengths."""
+    found = {
+        strength: areas(judged).value
+        for strength in results.trained_at(subject, arm)
+        if (judged := results.judged(subject, Way(arm), VALIDATION, strength))
+    }
+    return max(found, key=lambda strength: found[strength], default=None)
+
+
+def one_noisy_less_quantised(results: Results) -> dict[str, Estimate]:
+    """The same for one noisy network, trained at the chosen strength, at all strengths."""
+    found: dict[str, Estimate] = {}
+    for subject in results.subjects():
+        way, strength = best_quantised(results, subject), chosen_strength(results, subject, NOISY)
+        if way is not None and strength is not None:
+            one = results.judged(subject, Way(NOISY), TEST, strength)
+            less = paired(one, results.judged(subject, way, TEST))
+            found |= {title(subject): less} if less is not None else {}
+    return found
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Accuracies of networks by the strength trained at and judged at.
+
+    Attributes:
+        strengths: of both, shape (strengths,).
+        less: variance-aware less noisy training, shape (seeds, trained at, judged at).
+    """
+
+    strengths: Floats
+    less: Floats
+
+    def mean(self, low: float, high: float) -> Estimate:
+        """Over all pairs whose strength judged at lies between ``low`` and ``high`` times that trained at."""
+        ratio = self.strengths[None, :] / self.strengths[:, None]
+        wanted = (ratio > low) & (ratio < high)
+        return over_seeds(self.less[:, wanted].mean(axis=1).tolist())
+
+    def away(self) -> Estimate:
+        """Over all pairs up to a :data:`DECADE` apart, those of equal strengths left out."""
+        ratio = self.strengths[None, :] / self.strengths[:, None]
+        close = (ratio > 0.99 / DECADE) & (ratio < 1.01 * DECADE)
+        wanted = close & ((ratio < 0.99) | (ratio > 1.01))
+        return over_seeds(self.less[:, wanted].mean(axis=1).tolist())
+
+
+def surfaces(results: Results, subject: Subject) -> Surfaces | None:
+    """Variance-aware against noisy training; None until both are there at every strength."""
+    at = results.trained_at(subject, VANT)
+    pairs = [
+        (results.judged(subject, Way(VANT), TEST, strength), results.judged(subject, Way(NOISY), TEST, strength))
+        for strength in at
+    ]
+    less = []
+    for aware, noisy in pairs:
+        if aware is None or noisy is None or aware.seeds != noisy.seeds:
+            return None
+        less.append(aware.values - noisy.values)
+    return Surfaces(np.array(at), np.stack(less, axis=1)) if less else None
+
+
+def board_difference(these: BoardCells, those: BoardCells) -> Estimate | None:
+    """Accuracy of these less that of those in the cells that both have.
+
+    On several boards the interval holds for other boards and seeds, on one for other seeds on that board.
+    """
+    less = [value - those[cell] for cell, value in these.items() if cell in those]
+    if not less:
+        return None
+    found = difference(these, those)
+    if not np.isfinite(found.error):
+        return over_seeds(less)
+    half = float(t.ppf(0.5 + LEVEL / 2, found.freedom)) * found.error
+    return Estimate(found.spread.mean, found.spread.mean - half, found.spread.mean + half, len(less))
+
+
+def chosen_coarser(results: Results, condition: str, arm: str) -> int:
+    """Of the larger steps of an arm those that are best for validation voices on the ordered model."""
+    found = {
+        powers: float(np.mean(list(results.on_model(condition, arm, powers).values())))
+        for powers in results.coarser(condition, arm)
+    }
+    return max(found, key=lambda powers: found[powers], default=0)
+
+
+def counted(differences: Mapping[str, Estimate]) -> tuple[list[str], list[str], list[str]]:
+    """Names of the differences that are told to be above 0, below 0, and that are not told apart from it."""
+    above = [name for name, item in differences.items() if item.low > 0]
+    below = [name for name, item in differences.items() if item.high < 0]
+    return above, below, [name for name in differences if name not in above and name not in below]
+
+
+def verdict(differences: Mapping[str, Estimate]) -> Verdict:
+    """Found where more than half of the differences are above 0 and none below; not found the other way round."""
+    above, below, _ = counted(differences)
+    if 2 * len(above) > len(differences) and not below:
+        return "found"
+    if 2 * len(below) > len(differences) and not above:
+        return "not found"
+    return "undecided"
+
+
+def title(subject: Subject) -> str:
+    """What a network and its data are called."""
+    names = {"mlp": "perceptron", "lenet5": "LeNet-5", "cnn_s": "CNN-S"}
+    data = {"digits-16": "digits"}.get(subject[0], subject[0])
+    return f"{names.get(subject[1], subject[1])} on {data}"

@@ -1,0 +1,40 @@
+"""Names and constants that plan, points and report of the hardening study share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PLAIN: Final = "plain"
+NOISY: Final = "noisy"
+VANT: Final = "vant"
+LEARNED: Final = "learned"
+CONSTANT: Final = "constant"
+CONVERTED: Final = "converted"
+"""On boards only: the float network as it is converted, without training for the board."""
+
+ARMS: Final = (PLAIN, NOISY, VANT, LEARNED, CONSTANT)
+"""Ways to train in simulation. The last two have numbers of bits."""
+
+TITLES: Final = {
+    PLAIN: "plain",
+    NOISY: "noisy training",
+    VANT: "variance-aware noisy training",
+    LEARNED: "quantised, learned scale",
+    CONSTANT: "quantised, constant scale",
+    CONVERTED: "converted, not trained for the board",
+}
+
+ALPHA: Final = 0.45
+THETA: Final = 0.45
+"""Variance-aware training: strengths are ``(ALPHA + THETA |z|)`` times the nominal one, on average 0.81 times it; the
+published scatters lie around 0.45 of the strength."""
+
+VALIDATION: Final = "validation"
+TEST: Final = "test"
+EVERYWHERE: Final = "everywhere"
+"""The injection point of global noise."""
+ACCURACY: Final = "accuracy"
+"""The quantity of networks judged in simulation."""
+ON_BOARD: Final = "accuracy on the board"
+ON_MODEL: Final = "validation accuracy on the ordered model"
+"""The quantities of networks for boards."""
