@@ -28,8 +28,19 @@ from labctl.studies.hardening.analysis import (
 )
 from labctl.studies.hardening.boards import with_coarser_steps
 from labctl.studies.hardening.compute import compute
-from labctl.studies.hardening.findings import against_plain, best_on_board, simulated_winner
-from labctl.studies.hardening.names import CONSTANT, LEARNED, NOISY, ON_BOARD, ON_MODEL, PLAIN, TEST, VALIDATION, VANT
+from labctl.studies.hardening.findings import against_plain, aware_elsewhere, best_on_board, simulated_winner
+from labctl.studies.hardening.names import (
+    CONSTANT,
+    ELSEWHERE,
+    LEARNED,
+    NOISY,
+    ON_BOARD,
+    ON_MODEL,
+    PLAIN,
+    TEST,
+    VALIDATION,
+    VANT,
+)
 from labctl.studies.hardening.present import present
 from labctl.studies.hardening.results import Results, Way
 from labctl.studies.points import Point, check_plan
@@ -91,6 +102,8 @@ def on_boards(boards=(11,), loud=(0.2, 0.6, 0.55, 0.3)):
                     worse = 0.05 * (coarser == 2)
                     yield {**where, "coarser": coarser, "quantity": ON_MODEL, "value": shifted - worse}
                     yield {**where, "coarser": coarser, "quantity": ON_BOARD, "value": shifted + 2 * worse}
+                    other = {"quantity": ELSEWHERE, "board_noise": 4.0, "value": shifted + 0.1 * (arm == VANT)}
+                    yield {**where, "coarser": coarser, **other}
 
 
 def results(*rows: dict[str, Any]) -> Results:
@@ -200,6 +213,9 @@ def test_boards_are_compared_cell_by_cell():
     assert less.value == pytest.approx(0.402)
     assert less.low > 0.39
     assert best_on_board(table, "loud") == NOISY
+    assert table.other_noises("loud") == [4.0]
+    (elsewhere,) = aware_elsewhere(table).values()
+    assert elsewhere.value == pytest.approx(0.55 + 0.1 - 0.602)
     one = {(11, seed): 0.5 for seed in SEEDS}
     assert board_difference(one, {}) is None
     several = {(board, seed): 0.5 + 0.1 * (board - 12) for board in (11, 12, 13) for seed in SEEDS}
@@ -228,7 +244,7 @@ def test_the_page_says_what_was_found_either_way(tmp_path):
     presented = present(pd.DataFrame([*rows, *on_boards()]), tmp_path)
     page = presented.page.html()
     assert "SIMULATED" in page
-    assert "loud (noise nan): noisy training" not in page
+    assert "loud: noisy: the measured noise" in page, "what no calibration measured is not told"
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
         "boards.png",
         "curves.png",
@@ -300,5 +316,6 @@ def test_the_smallest_study_runs_and_reports(tmp_path: Path) -> None:
     assert np.all(plain.clean > 0.5)
     assert np.all(plain.values[:, -1] < 0.4)
     assert {way.arm for way in table.ways(DIGITS_MLP)} == {PLAIN, NOISY, VANT, LEARNED, CONSTANT}
-    assert len(table.on_board("loud", NOISY)) == 1
+    assert len(table.on_board("loud", NOISY)) == len(table.elsewhere("loud", 1.4, NOISY)) == 1
+    assert table.other_noises("loud") == [1.4, 4.0]
     assert "On the board" in result.folder.report.read_text()

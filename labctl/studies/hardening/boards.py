@@ -19,7 +19,7 @@ scale has no form of its own there: the step that the data ask for is what ``pla
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,22 @@ import numpy as np
 
 from calibration.record import CalibrationRecord
 from data.speech import LABELS
+from drivers.emulator.strengths import parse_strengths
 from labctl.learning import prepare_speech
 from labctl.measuring import calibrate
-from labctl.studies.hardening.names import ALPHA, CONSTANT, CONVERTED, NOISY, ON_BOARD, ON_MODEL, PLAIN, THETA, VANT
+from labctl.statistics import Proportion
+from labctl.studies.hardening.names import (
+    ALPHA,
+    CONSTANT,
+    CONVERTED,
+    ELSEWHERE,
+    NOISY,
+    ON_BOARD,
+    ON_MODEL,
+    PLAIN,
+    THETA,
+    VANT,
+)
 from labctl.studies.ordering.benches import JUDGING, draw_noise_afresh, open_study_bench
 from labctl.studies.ordering.judging import Candidate, judge_by_turns
 from labctl.studies.ordering.names import ASCENDING
@@ -93,7 +106,7 @@ def calibrate_board(settings: Settings, folder: Path, _: Needs) -> Iterable[Row]
 
 
 def harden(settings: Settings, folder: Path, needs: Needs) -> Iterable[Row]:
-    """Rows of one board and training seed: every arm on the ordered model and on the board.
+    """Rows of one board and training seed: every arm on the ordered model, on the board, and with other noise there.
 
     Raises:
         LinkError: the link to the emulated board failed.
@@ -104,13 +117,36 @@ def harden(settings: Settings, folder: Path, needs: Needs) -> Iterable[Row]:
     candidates = [
         Candidate(arm, ASCENDING, network, ruled_orders(network, ASCENDING)) for arm, _, network, _ in hardened
     ]
-    with open_study_bench(settings, folder) as bench, bench.lend("judge hardened networks", kind="judging") as board:
-        draw_noise_afresh(board, bench.schedule, settings["seed"], JUDGING)
-        right = judge_by_turns(candidates, board, speech.test)
-    for (arm, coarser, _, validation), found in zip(hardened, right, strict=True):
+    for (arm, coarser, _, validation), found in zip(
+        hardened, _judge(settings, folder, candidates, speech), strict=True
+    ):
         names = {**_names(settings), "seed": settings["seed"], "arm": arm, "coarser": coarser}
         yield {**names, "quantity": ON_MODEL, "value": validation, "count": len(speech.validation)}
         yield {**names, "quantity": ON_BOARD, "value": found.value, "count": found.count}
+    for noise in other_noises(settings):
+        rights = _judge(with_noise(settings, noise), folder, candidates, speech)
+        for (arm, coarser, _, _), found in zip(hardened, rights, strict=True):
+            names = {**_names(settings), "seed": settings["seed"], "arm": arm, "coarser": coarser}
+            yield {**names, "quantity": ELSEWHERE, "board_noise": noise, "value": found.value, "count": found.count}
+
+
+def other_noises(settings: Settings) -> list[float]:
+    """Noises of a point that are not the one its board was calibrated with."""
+    own = parse_strengths(settings["condition"]["physics"]).noise
+    return [noise for noise in settings["noises"] if noise != own]
+
+
+def with_noise(settings: Settings, noise: float) -> Settings:
+    """The same chip with another trial noise: nothing else of a chip depends on it."""
+    condition = settings["condition"]
+    return {**settings, "condition": {**condition, "physics": (*condition["physics"], f"noise={noise}")}}
+
+
+def _judge(settings: Settings, folder: Path, candidates: Sequence[Candidate], speech: Speech) -> list[Proportion]:
+    """Accuracy of every network on the point's board, fresh from its start."""
+    with open_study_bench(settings, folder) as bench, bench.lend("judge hardened networks", kind="judging") as board:
+        draw_noise_afresh(board, bench.schedule, settings["seed"], JUDGING)
+        return judge_by_turns(candidates, board, speech.test)
 
 
 def _hardened(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from labctl.report.plots import drawing
 from labctl.studies.hardening.analysis import areas, bits_of, shown_ways, surfaces, title
 from labctl.studies.hardening.findings import on_board
-from labctl.studies.hardening.names import CONSTANT, CONVERTED, LEARNED, NOISY, PLAIN, TEST, TITLES, VANT
+from labctl.studies.hardening.names import BOARD_TITLES, CONSTANT, CONVERTED, LEARNED, NOISY, PLAIN, TEST, TITLES, VANT
 from labctl.studies.hardening.plan import BOARD_ARMS
 from labctl.studies.hardening.results import Results, Subject, Way
 
@@ -87,7 +87,7 @@ def board_figure(results: Results) -> Figure:
             for place, arm in enumerate(BOARD_ARMS):
                 values = list(on_board(results, condition, arm).values())
                 at = place + np.linspace(-0.15, 0.15, len(values))
-                label = TITLES[arm] if axes is panels[0] else None
+                label = BOARD_TITLES[arm] if axes is panels[0] else None
                 axes.plot(at, values, "o", ms=4, alpha=0.75, color=ARM_COLOURS[arm], label=label)
                 axes.hlines(np.mean(values) if values else np.nan, place - 0.3, place + 0.3, color=ARM_COLOURS[arm])
             axes.set_xticks([])

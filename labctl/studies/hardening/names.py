@@ -21,8 +21,16 @@ TITLES: Final = {
     VANT: "variance-aware noisy training",
     LEARNED: "quantised, learned scale",
     CONSTANT: "quantised, constant scale",
-    CONVERTED: "converted, not trained for the board",
 }
+
+BOARD_TITLES: Final = {
+    CONVERTED: "converted, not trained for the board",
+    PLAIN: "plain: without noise",
+    NOISY: "noisy: the measured noise",
+    VANT: "variance-aware: noise by utterance",
+    CONSTANT: "constant: no noise, larger steps",
+}
+"""What the arms are on boards."""
 
 ALPHA: Final = 0.45
 THETA: Final = 0.45
@@ -37,4 +45,5 @@ ACCURACY: Final = "accuracy"
 """The quantity of networks judged in simulation."""
 ON_BOARD: Final = "accuracy on the board"
 ON_MODEL: Final = "validation accuracy on the ordered model"
-"""The quantities of networks for boards."""
+ELSEWHERE: Final = "accuracy on the board with other noise"
+"""The quantities of networks for boards; column ``board_noise`` says what the other noise is."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labctl.studies.hardening.names import (
     ACCURACY,
     CONSTANT,
+    ELSEWHERE,
     LEARNED,
     NOISY,
     ON_BOARD,
@@ -30,8 +31,20 @@ Subject = tuple[str, str]
 BoardCells = dict[tuple[int, int], float]
 """A value for each (board, training seed)."""
 
-_KEYS = ("quantity", "data", "net", "arm", "bits", "scale", "train_strength", "part", "condition", "coarser")
-_BLANK = {"bits": 0, "scale": 0.0, "train_strength": 0.0, "coarser": 0}
+_KEYS = (
+    "quantity",
+    "data",
+    "net",
+    "arm",
+    "bits",
+    "scale",
+    "train_strength",
+    "part",
+    "condition",
+    "coarser",
+    "board_noise",
+)
+_BLANK = {"bits": 0, "scale": 0.0, "train_strength": 0.0, "coarser": 0, "board_noise": 0.0}
 
 
 @dataclass(frozen=True, order=True)
@@ -115,7 +128,7 @@ class Results:
 
     def judged(self, subject: Subject, way: Way, part: str, train_strength: float = 0.0) -> Judged | None:
         """Accuracies of one network for each seed; None where there are none."""
-        key = (ACCURACY, *subject, way.arm, way.bits, way.scale, train_strength, part, "", 0)
+        key = (ACCURACY, *subject, way.arm, way.bits, way.scale, train_strength, part, "", 0, 0.0)
         rows = self._rows.get(key, [])
         by_seed: dict[int, dict[float, dict[str, Any]]] = {}
         for row in rows:
@@ -166,6 +179,14 @@ class Results:
         """Accuracy of the validation voices on the ordered model, its noise included."""
         return self._cells(ON_MODEL, condition, arm, coarser)
 
+    def other_noises(self, condition: str) -> list[float]:
+        """Trial noises that the boards of a condition were given after the calibration, in output codes."""
+        return sorted({float(key[10]) for key in self._rows if key[0] == ELSEWHERE and key[8] == condition})
+
+    def elsewhere(self, condition: str, noise: float, arm: str, coarser: int = 0) -> BoardCells:
+        """Accuracy on the board with other noise than was measured."""
+        return self._cells(ELSEWHERE, condition, arm, coarser, noise)
+
     def coarser(self, condition: str, arm: str) -> list[int]:
         """Powers of 2 by which an arm's steps are larger."""
         return sorted(
@@ -181,6 +202,6 @@ class Results:
             for row in rows
         ]
 
-    def _cells(self, quantity: str, condition: str, arm: str, coarser: int) -> BoardCells:
-        key = (quantity, "", "", arm, 0, 0.0, 0.0, "", condition, coarser)
+    def _cells(self, quantity: str, condition: str, arm: str, coarser: int, noise: float = 0.0) -> BoardCells:
+        key = (quantity, "", "", arm, 0, 0.0, 0.0, "", condition, coarser, noise)
         return {(int(row["board"]), int(row["seed"])): float(row["value"]) for row in self._rows.get(key, [])}
