@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from data.errors import BadInput
+from labctl.cli import run as labctl
 from labctl.studies.hardening import plan as plans
 from labctl.studies.hardening.analysis import (
     area,
@@ -28,11 +29,18 @@ from labctl.studies.hardening.analysis import (
 )
 from labctl.studies.hardening.boards import with_coarser_steps
 from labctl.studies.hardening.compute import compute
-from labctl.studies.hardening.findings import against_plain, aware_elsewhere, best_on_board, simulated_winner
+from labctl.studies.hardening.findings import (
+    against_plain,
+    aware_at_same_mean,
+    aware_elsewhere,
+    best_on_board,
+    simulated_winner,
+)
 from labctl.studies.hardening.names import (
     CONSTANT,
     ELSEWHERE,
     LEARNED,
+    MEAN_FACTOR,
     NOISY,
     ON_BOARD,
     ON_MODEL,
@@ -178,15 +186,31 @@ def test_variance_aware_training_is_compared_away_from_its_strength():
     assert better is not None
     assert worse is not None
     assert better.away().low > 0 > worse.away().high
-    # Only what lies off the diagonal counts as away.
+    # Only what lies off the diagonal counts as away, and nothing further than a decade.
     less = np.zeros((3, 4, 4))
     less[:, range(4), range(4)] = 1.0
-    on_diagonal = replace(better, less=less)
-    assert on_diagonal.away().value == 0
-    assert on_diagonal.mean(0.99, 1.01).value == 1
+    assert replace(better, less=less).away().value == 0
+    assert replace(better, less=less).mean(0.99, 1.01).value == 1
     less = np.zeros((3, 4, 4))
     less[:, 0, 2:] = less[:, 1, 3] = 1.0
     assert replace(better, less=less).away().value == 0
+
+
+def test_a_lower_mean_of_the_strengths_alone_is_not_a_gain_of_the_spread():
+    """Networks whose accuracy falls linearly with the logarithm of the training strength, however judged."""
+
+    def rows(arm, factor):
+        for at in STRENGTHS:
+            for row in judged(DIGITS_MLP, arm, 1.0, train=at):
+                yield {**row, "value": 0.5 - 0.05 * np.log10(factor * at) + 0.001 * row["seed"]}
+
+    table = [*judged(DIGITS_MLP, PLAIN, 0.3), *rows(NOISY, 1.0)]
+    lower, spread = (results(*table, *rows(VANT, MEAN_FACTOR * more)) for more in (1.0, 0.1))
+    plain = surfaces(lower, DIGITS_MLP)
+    assert plain is not None
+    assert plain.away().value == pytest.approx(-0.05 * np.log10(MEAN_FACTOR))
+    assert aware_at_same_mean(lower)["perceptron on digits"].value == pytest.approx(0, abs=1e-9)
+    assert aware_at_same_mean(spread)["perceptron on digits"].value == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +300,11 @@ def test_coarser_steps_change_nothing_but_shifts_of_hidden_layers():
     assert all(new.shift == old.shift + 2 for old, new in hidden)
     assert last[0].shift == last[1].shift
     assert all(np.array_equal(old.weights, new.weights) for old, new in (*hidden, last))
+
+
+def test_a_study_is_quick_or_medium(capsys):
+    assert labctl(["study", "hardening", "--quick", "--medium"]) == 2
+    assert "quick or medium, not both" in capsys.readouterr().err
 
 
 def test_an_unknown_point_is_said(tmp_path):

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t
 
-from labctl.studies.hardening.names import CONSTANT, LEARNED, NOISY, TEST, VALIDATION, VANT
+from labctl.studies.hardening.names import CONSTANT, LEARNED, MEAN_FACTOR, NOISY, TEST, VALIDATION, VANT
 from labctl.studies.hardening.results import BoardCells, Floats, Judged, Results, Subject, Way
 from labctl.studies.ordering.analysis import difference
 from models.robustness import Curve, Estimate, Midpoint, fit_midpoint, over_seeds
@@ -63,6 +64,11 @@ def best_way(results: Results, subject: Subject, ways: list[Way]) -> Way | None:
 def bits_of(results: Results, subject: Subject) -> list[int]:
     """Numbers of bits of quantised networks."""
     return sorted({way.bits for way in results.ways(subject) if way.bits})
+
+
+def scales_of(results: Results, subject: Subject, bits: int) -> list[float]:
+    """Constant scales that were tried with so many bits, ascending."""
+    return [way.scale for way in results.ways(subject) if way.arm == CONSTANT and way.bits == bits]
 
 
 def shown_ways(results: Results, subject: Subject) -> list[Way]:
@@ -125,43 +131,66 @@ def one_noisy_less_quantised(results: Results) -> dict[str, Estimate]:
 
 @dataclass(frozen=True)
 class Surfaces:
-    """Accuracies of networks by the strength trained at and judged at.
+    """Accuracies of variance-aware less those of noisy networks, by the strength trained at and judged at.
 
     Attributes:
-        strengths: of both, shape (strengths,).
-        less: variance-aware less noisy training, shape (seeds, trained at, judged at).
+        trained: nominal strengths of the training, shape (trained,).
+        judged: shape (judged,).
+        less: shape (seeds, trained, judged).
     """
 
-    strengths: Floats
+    trained: Floats
+    judged: Floats
     less: Floats
 
     def mean(self, low: float, high: float) -> Estimate:
         """Over all pairs whose strength judged at lies between ``low`` and ``high`` times that trained at."""
-        ratio = self.strengths[None, :] / self.strengths[:, None]
-        wanted = (ratio > low) & (ratio < high)
-        return over_seeds(self.less[:, wanted].mean(axis=1).tolist())
+        return self._over((self._ratio > low) & (self._ratio < high))
 
     def away(self) -> Estimate:
         """Over all pairs up to a :data:`DECADE` apart, those of equal strengths left out."""
-        ratio = self.strengths[None, :] / self.strengths[:, None]
-        close = (ratio > 0.99 / DECADE) & (ratio < 1.01 * DECADE)
-        wanted = close & ((ratio < 0.99) | (ratio > 1.01))
+        close = (self._ratio > 0.99 / DECADE) & (self._ratio < 1.01 * DECADE)
+        return self._over(close & ((self._ratio < 0.99) | (self._ratio > 1.01)))
+
+    @property
+    def _ratio(self) -> Floats:
+        return np.asarray(self.judged[None, :] / self.trained[:, None], np.float64)
+
+    def _over(self, wanted: NDArray[np.bool_]) -> Estimate:
         return over_seeds(self.less[:, wanted].mean(axis=1).tolist())
 
 
-def surfaces(results: Results, subject: Subject) -> Surfaces | None:
-    """Variance-aware against noisy training; None until both are there at every strength."""
-    at = results.trained_at(subject, VANT)
-    pairs = [
-        (results.judged(subject, Way(VANT), TEST, strength), results.judged(subject, Way(NOISY), TEST, strength))
-        for strength in at
-    ]
-    less = []
-    for aware, noisy in pairs:
-        if aware is None or noisy is None or aware.seeds != noisy.seeds:
-            return None
-        less.append(aware.values - noisy.values)
-    return Surfaces(np.array(at), np.stack(less, axis=1)) if less else None
+def surfaces(results: Results, subject: Subject, *, same_mean: bool = False) -> Surfaces | None:
+    """Variance-aware against noisy training; None until both are there at every strength.
+
+    Args:
+        results: of the study.
+        subject: data and network.
+        same_mean: against noisy networks whose strength is the mean of the variance-aware ones, between those of two
+            neighbouring strengths, accuracies interpolated over the logarithm; the weakest strength has none.
+    """
+    found = {arm: _stacked(results, subject, arm) for arm in (VANT, NOISY)}
+    aware, noisy = found[VANT], found[NOISY]
+    if aware is None or noisy is None or aware.shape != noisy.shape:
+        return None
+    at = np.array(results.trained_at(subject, VANT))
+    if not same_mean:
+        return Surfaces(at, at, aware - noisy)
+    if len(at) < 2:
+        return None
+    share = (-np.log(MEAN_FACTOR) / np.diff(np.log(at)))[None, :, None]
+    return Surfaces(at[1:], at, aware[:, 1:] - ((1 - share) * noisy[:, 1:] + share * noisy[:, :-1]))
+
+
+def _stacked(results: Results, subject: Subject, arm: str) -> Floats | None:
+    """Accuracies of all networks of an arm, shape (seeds, trained at, judged at); None where they do not fit."""
+    each = [results.judged(subject, Way(arm), TEST, strength) for strength in results.trained_at(subject, arm)]
+    known = [item for item in each if item is not None]
+    if not known or len(known) != len(each) or any(item.seeds != known[0].seeds for item in known):
+        return None
+    if known[0].strengths.tolist() != results.trained_at(subject, arm):
+        return None
+    return np.stack([item.values for item in known], axis=1)
 
 
 def board_difference(these: BoardCells, those: BoardCells) -> Estimate | None:

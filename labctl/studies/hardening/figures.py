@@ -52,6 +52,7 @@ def scale_figure(results: Results) -> Figure:
             for bits in bits_of(results, subject):
                 _scales(axes, results, subject, bits)
             axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
             axes.set_xlabel("constant scale")
             axes.set_title(title(subject))
         panels[0].set_ylabel("area under the curve")
@@ -66,8 +67,10 @@ def surface_figure(results: Results) -> Figure:
     with drawing(3.2 * len(found) + 1.0, 3.2) as figure:
         panels = _panels(figure, list(found))
         for axes, (subject, item) in zip(panels, found.items(), strict=True):
-            at, less = item.strengths, 100 * item.less.mean(axis=0)
-            image = axes.pcolormesh(at, at, less, cmap="RdBu", vmin=-100 * largest, vmax=100 * largest)
+            less = 100 * item.less.mean(axis=0)
+            image = axes.pcolormesh(
+                item.judged, item.trained, less, cmap="RdBu", vmin=-100 * largest, vmax=100 * largest
+            )
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlabel("judged at")

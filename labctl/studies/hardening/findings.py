@@ -64,11 +64,23 @@ def _aware(results: Results) -> list[str]:
     weaker = {name: item.mean(0.09, 0.99) for name, item in found.items()}
     stronger = {name: item.mean(1.01, 11.0) for name, item in found.items()}
     equal = {name: item.mean(0.99, 1.01) for name, item in found.items()}
+    spread = aware_at_same_mean(results)
     return [
         f"Variance-aware training above noisy training away from the strength trained at: {verdict(away)}. Up to a "
         f"decade away, in points of accuracy: {tally(away)}. At weaker noise than trained: {tally(weaker)}; at "
-        f"stronger noise: {tally(stronger)}; at the strength itself: {tally(equal)}."
+        f"stronger noise: {tally(stronger)}; at the strength itself: {tally(equal)}.",
+        f"That it is the spread of the strengths and not their lower mean: {verdict(spread)}. The same away from the "
+        f"training strength, against noisy training of the same mean strength: {tally(spread)}.",
     ]
+
+
+def aware_at_same_mean(results: Results) -> dict[str, Estimate]:
+    """Variance-aware training against noisy training of the same mean strength, away from the strength trained at."""
+    return {
+        title(subject): item.away()
+        for subject in results.subjects()
+        if (item := surfaces(results, subject, same_mean=True))
+    }
 
 
 def _boards(results: Results) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import pi, sqrt
 from typing import Final
 
 PLAIN: Final = "plain"
@@ -34,8 +35,10 @@ BOARD_TITLES: Final = {
 
 ALPHA: Final = 0.45
 THETA: Final = 0.45
-"""Variance-aware training: strengths are ``(ALPHA + THETA |z|)`` times the nominal one, on average 0.81 times it; the
-published scatters lie around 0.45 of the strength."""
+"""Variance-aware training: strengths are ``(ALPHA + THETA |z|)`` times the nominal one; published scatters lie around
+0.45 of the strength."""
+MEAN_FACTOR: Final = ALPHA + THETA * sqrt(2 / pi)
+"""What that is on average."""
 
 VALIDATION: Final = "validation"
 TEST: Final = "test"

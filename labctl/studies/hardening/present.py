@@ -23,6 +23,7 @@ from labctl.studies.hardening.analysis import (
     noisy_less_quantised,
     one_noisy_less_quantised,
     paired,
+    scales_of,
     shown_ways,
     surfaces,
     title,
@@ -30,15 +31,16 @@ from labctl.studies.hardening.analysis import (
 )
 from labctl.studies.hardening.findings import (
     against_plain,
+    aware_at_same_mean,
     aware_elsewhere,
     conclusions,
     on_board,
     points,
     simulated_winner,
 )
-from labctl.studies.hardening.names import ALPHA, BOARD_TITLES, NOISY, PLAIN, TEST, THETA, VANT
+from labctl.studies.hardening.names import ALPHA, BOARD_TITLES, MEAN_FACTOR, NOISY, PLAIN, TEST, THETA, TITLES, VANT
 from labctl.studies.hardening.plan import BOARD_ARMS
-from labctl.studies.hardening.results import Results, Subject, Way
+from labctl.studies.hardening.results import Judged, Results, Subject, Way
 from labctl.studies.points import Presented
 from models.robustness import Estimate, over_seeds
 
@@ -73,7 +75,8 @@ def _curves(document: Document, results: Results) -> None:
     document.text(
         "Additive Gaussian noise of one standard deviation on the input and after every operation. Noisy and "
         "variance-aware networks are trained at the strength that they are judged at, a network for each; all others "
-        "are one network for all strengths. Of constant scales the one with the largest area on validation inputs."
+        "are one network for all strengths. Constant scales, and the strength that 'one network' was trained at, are "
+        "those with the largest area on validation inputs."
     )
     caption = "Lines are means over seeds, bands their range. Noisy networks were trained at each strength."
     document.figure(figures.curve_figure(results), "curves", caption)
@@ -81,22 +84,30 @@ def _curves(document: Document, results: Results) -> None:
         "Area: mean accuracy over the logarithm of the noise, in percent. Midpoint: noise at which accuracy is halfway "
         "between that without noise and chance. Intervals of 90 % over seeds; differences are taken seed by seed."
     )
-    rows = [
-        [f"{title(subject)}: {way}", *cells]
-        for subject in results.subjects()
-        for way in shown_ways(results, subject)
-        if (cells := _way_cells(results, subject, way))
-    ]
+    rows = [row for subject in results.subjects() for row in _rows(results, subject)]
     document.table(["network and training", "without noise / %", "area", "less plain", "midpoint"], rows)
 
 
-def _way_cells(results: Results, subject: Subject, way: Way) -> list[str]:
-    judged = results.matched(subject, way, TEST)
-    if judged is None:
-        return []
-    less = paired(judged, results.matched(subject, Way(PLAIN), TEST)) if way.arm != PLAIN else None
-    clean = percent(over_seeds(judged.clean.tolist())) if way.arm not in (NOISY, VANT) else "as plain"
-    return [clean, percent(areas(judged)), points(less), str(midpoint(judged))]
+def _rows(results: Results, subject: Subject) -> list[list[str]]:
+    """A row for each way, and one for the best single network of those that train under noise."""
+    plain = results.judged(subject, Way(PLAIN), TEST)
+    rows = []
+    for way in shown_ways(results, subject):
+        if (judged := results.matched(subject, way, TEST)) is not None:
+            cells = _cells(judged, None if way.arm == PLAIN else plain)
+            clean = ["as plain"] if way.arm in (NOISY, VANT) else cells[:1]
+            rows.append([f"{title(subject)}: {way}", *clean, *cells[1:]])
+    for arm in (NOISY, VANT):
+        strength = chosen_strength(results, subject, arm)
+        one = None if strength is None else results.judged(subject, Way(arm), TEST, strength)
+        if one is not None:
+            rows.append([f"{title(subject)}: one network, {TITLES[arm]} at {strength:.3g}", *_cells(one, plain)])
+    return rows
+
+
+def _cells(judged: Judged, plain: Judged | None) -> list[str]:
+    less = paired(judged, plain)
+    return [percent(over_seeds(judged.clean.tolist())), percent(areas(judged)), points(less), str(midpoint(judged))]
 
 
 def _scales(document: Document, results: Results) -> None:
@@ -114,7 +125,8 @@ def _scales(document: Document, results: Results) -> None:
         for bits in bits_of(results, subject):
             way, difference = chosen_scale(results, subject, bits), constant_less_learned(results)
             name = f"{title(subject)}, {bits} bit"
-            rows.append([name, f"{way.scale:g}" if way else "", points(difference.get(name))])
+            edge = " (largest tried)" if way and way.scale == max(scales_of(results, subject, bits)) else ""
+            rows.append([name, f"{way.scale:g}{edge}" if way else "", points(difference.get(name))])
     document.table(["network", "chosen scale", "constant less learned"], rows)
     rows = []
     one, matched = one_noisy_less_quantised(results), noisy_less_quantised(results)
@@ -133,11 +145,13 @@ def _aware(document: Document, results: Results) -> None:
     document.heading("Variance-aware noisy training")
     document.text(
         f"Every sample of a training step meets noise of its own strength, {ALPHA:g} + {THETA:g} |z| times the "
-        f"nominal one with a standard normal z: {ALPHA + THETA * np.sqrt(2 / np.pi):.2f} times it on average. So part "
-        "of what it gains at weaker and loses at stronger noise is that it trains at weaker noise."
+        f"nominal one with a standard normal z: {MEAN_FACTOR:.2f} times it on average. So part of what it gains at "
+        "weaker and loses at stronger noise is that it trains at weaker noise: the last column compares it with noisy "
+        "training of the same mean strength, interpolated between neighbouring strengths."
     )
     caption = "Accuracy of variance-aware less that of noisy training by strengths, mean over seeds."
     document.figure(figures.surface_figure(results), "variance-aware", caption)
+    spread = aware_at_same_mean(results)
     rows = [
         [
             title(subject),
@@ -145,10 +159,13 @@ def _aware(document: Document, results: Results) -> None:
             points(item.mean(0.99, 1.01)),
             points(item.mean(1.01, 11.0)),
             points(item.away()),
+            points(spread.get(title(subject))),
         ]
         for subject, item in found.items()
     ]
-    document.table(["network", "judged weaker", "as trained", "judged stronger", "all but as trained"], rows)
+    document.table(
+        ["network", "judged weaker", "as trained", "judged stronger", "all but as trained", "the same, same mean"], rows
+    )
 
 
 def _boards(document: Document, results: Results) -> None:
@@ -224,6 +241,7 @@ def _values(results: Results) -> dict[str, object]:
         "noisy above quantised": noisy,
         "one noisy network above quantised": one,
         "variance-aware above noisy away from training": aware,
+        "variance-aware above noisy of the same mean strength": aware_at_same_mean(results),
         "noisy above plain on the board": board,
         "variance-aware above noisy on boards with other noise": aware_elsewhere(results),
         "the winner of the simulation above plain on the board": against_plain(results, winner) if winner else {},
