@@ -260,6 +260,7 @@ def test_the_winner_of_the_simulation_is_asked_for_on_the_board(tmp_path):
     assert line.endswith("Best on the board of all arms: loud: plain.")
     other = results(*simulated(KEYWORD_MLP, noisy=0.2, constant=3.0), *on_boards())
     assert simulated_winner(other) == CONSTANT
+    assert simulated_winner(results(*(row for row in rows if row["arm"] != VANT))) is None, "not all arms are there"
 
 
 def test_the_page_says_what_was_found_either_way(tmp_path):

@@ -124,9 +124,11 @@ def aware_elsewhere(results: Results) -> dict[str, Estimate]:
 def simulated_winner(results: Results) -> str | None:
     """The arm with the largest area on validation inputs for the network that is also hardened for boards.
 
-    Arms without a form of their own on boards are left out.
+    Arms without a form of their own on boards are left out. None while an arm is not there yet.
     """
     ways = [way for way in results.ways(HARDENED_SUBJECT) if way.arm in HARDENING]
+    if {way.arm for way in ways} != set(HARDENING):
+        return None
     best = best_way(results, HARDENED_SUBJECT, ways)
     return None if best is None else best.arm
 
