@@ -212,7 +212,7 @@ def report(
 def _scope(quick: bool, medium: bool = False) -> str:
     if quick and medium:
         raise BadInput("a study is quick or medium, not both")
-    return _scope(quick, medium)
+    return "quick" if quick else "medium" if medium else "full"
 
 
 def _start(asked: Asked, out: Path | None, workers: Spread, as_json: bool) -> None:
