@@ -92,7 +92,8 @@ class NoisePlan:
         strength = self.strengths[name]
         if factors is None:
             return strength
-        scale = torch.stack([factor.expand(max(factors, key=Tensor.numel).shape) for factor in factors]).to(strength)
+        shape = max((factor.shape for factor in factors), key=len)
+        scale = torch.stack([factor.expand(shape) for factor in factors]).to(strength)
         return strength * scale.view(len(scale), *(1,) * (strength.ndim - 2), -1)
 
 

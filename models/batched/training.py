@@ -173,7 +173,8 @@ class _Chunk:
 
     def _drawn(self, epoch: int, samples: int) -> tuple[dict[str, Noise], dict[str, Tensor]]:
         factors = None
-        if not self.steady and self.plan.points:
+        if not self.steady:
+            # For silent members, too: what one draws must not depend on whether its neighbours have noise.
             scheduled = zip(self.members, self.noise, strict=True)
             factors = [member.schedule.factor(epoch, samples, chance) for member, chance in scheduled]
         noise = self.plan.draw(samples, self.noise, factors)
@@ -189,7 +190,8 @@ def _train(job: _Job, members: Sequence[Member], counter: Counter) -> tuple[dict
     recipe, chunk = job.recipe, _Chunk(job, members)
     stack = chunk.stack
     held = [] if recipe.clamp is None else [stack.parameters[name] for name in clampable(stack.template)]
-    learnt = [value.requires_grad_() for value in stack.parameters.values()]
+    frozen = {name for name, value in stack.template.named_parameters() if not value.requires_grad}
+    learnt = [value.requires_grad_() for name, value in stack.parameters.items() if name not in frozen]
     optimiser = torch.optim.Adam(learnt, lr=recipe.learning_rate, fused=True)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs)
     losses = torch.zeros(len(members), recipe.epochs, dtype=torch.float64)

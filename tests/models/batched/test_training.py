@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from data.errors import BadInput, Cancelled
 from models.batched import Build, Member, Recipe, TrainedMembers, train_members
 from models.batched.chunks import shares
 from models.nets import lenet5, mlp, resnet18
-from models.noise import ADDITIVE, MULTIPLICATIVE, Mixed, NoiseKind, Ramp, Strengths, Vant
+from models.noise import ADDITIVE, MULTIPLICATIVE, Dropout, Mixed, NoiseKind, Ramp, Strengths, Vant
 from tests.models.batched.reference import Given, digits, trained_alone
 
 EXACT = Recipe(epochs=3, batch=64, learning_rate=3e-3, precision="float64")
@@ -63,6 +64,31 @@ def test_noise_is_each_members_own(kind: NoiseKind) -> None:
     ]
     data, recipe = digits(100, 2), replace(EXACT, epochs=2)
     check(train_members(lenet(), data, members, recipe, kind=kind), lenet(), data, kind)
+
+
+def test_schedules_of_all_kinds_share_a_batch_of_one_sample() -> None:
+    members = [Member(0, Strengths.at("fc1", 0.3)), Member(1, Strengths.at("fc1", 0.3), Vant(theta=0.3)), Member(2)]
+    data, recipe = digits(65), replace(EXACT, epochs=2)
+    check(train_members(perceptron(), data, members, recipe), perceptron(), data)
+
+
+def test_masks_of_dropout_do_not_depend_on_the_noise_of_neighbours() -> None:
+    def build(chance: torch.Generator) -> nn.Module:
+        net = mlp(chance, shape=(1, 8, 8), hidden=(24,))
+        return nn.Sequential(OrderedDict(flatten=net.flatten, fc1=net.fc1, dropout=Dropout(0.5, (24,)), out=net.out))
+
+    members = [Member(3, schedule=Vant(theta=0.3)), Member(4, Strengths.at("fc1", 0.3), Vant(theta=0.3))]
+    check(train_members(build, digits(), members, EXACT), build, digits())
+    check(train_members(build, digits(), members[:1], EXACT), build, digits())
+
+
+def test_parameters_that_the_network_keeps_fixed_stay_as_they_are() -> None:
+    def build(chance: torch.Generator) -> nn.Module:
+        net = perceptron()(chance)
+        net.get_parameter("fc1.weight").requires_grad_(False)
+        return net
+
+    check(train_members(build, digits(), [Member(0), Member(1)], EXACT), build, digits())
 
 
 def test_noise_after_batch_norm() -> None:
