@@ -238,7 +238,9 @@ class Foreign:
     def __call__(self, context: Context, *inputs: Tensor) -> Tensor:
         """In the layout of this room."""
         own = {name: context.state[f"{self.owner}.{name}"] for name in self.parameters}
-        outputs: Tensor = torch.func.vmap(self.call)(own, *(samples_first(value) for value in inputs))
+        samples = max(value.shape[-1] for value in inputs)
+        each = (samples_first(_repeated(value, samples)) for value in inputs)
+        outputs: Tensor = torch.func.vmap(self.call)(own, *each)
         return samples_last(outputs)
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from data.errors import BadInput, Cancelled
 from models.batched import Member, Recipe, Stream, TrainedMembers, evaluate, evaluate_each, generator, train_members
-from models.nets import lenet5, mlp, resnet18
+from models.nets import initialise, lenet5, mlp, resnet18
 from models.noise import ADDITIVE, SILENT, Mixed, NoiseKind, Strengths, inject
 from tests.models.batched.reference import Given, digits
 
@@ -97,6 +98,30 @@ def test_a_residual_network_whose_ways_meet_behind_the_noise() -> None:
         threads=1,
     )
     grid = [Strengths.at("conv3", 0.5), Strengths.at("conv2", 0.5), Strengths.at("conv3", 1.5)]
+    found = evaluate(trained, data, grid)
+    for index in range(2):
+        assert found[index] == pytest.approx(one_at_a_time(trained, data, index, grid, ADDITIVE, 0))
+
+
+def test_ways_that_meet_in_any_function_behind_the_noise() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flatten = nn.Flatten()
+            self.way, self.gate, self.out = nn.Linear(64, 16), nn.Linear(64, 16), nn.Linear(16, 10)
+
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            flat = self.flatten(values)
+            result: torch.Tensor = self.out(self.way(flat) * torch.sigmoid(self.gate(flat)))
+            return result
+
+    def build(chance: torch.Generator) -> nn.Module:
+        net = Gated()
+        initialise(net, chance)
+        return net
+
+    data, grid = digits(100), [Strengths.at("fc1", 0.5), Strengths.at("fc1", 1.5)]
+    trained = train_members(build, data, [Member(0), Member(1)], Recipe(epochs=2, precision="float64"), threads=1)
     found = evaluate(trained, data, grid)
     for index in range(2):
         assert found[index] == pytest.approx(one_at_a_time(trained, data, index, grid, ADDITIVE, 0))
