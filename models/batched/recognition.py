@@ -78,7 +78,12 @@ def _calling(node: fx.Node) -> Callable[..., Tensor]:
         options: dict[str, Any] = fx.node.map_arg(node.kwargs, given.__getitem__)
         target = node.target
         function: Any = getattr(arguments[0], target) if isinstance(target, str) else target
-        result: Tensor = function(*(arguments[1:] if isinstance(target, str) else arguments), **options)
+        result = function(*(arguments[1:] if isinstance(target, str) else arguments), **options)
+        if not isinstance(result, Tensor):
+            raise BadInput(
+                f"the step {node.name} of the network gives no tensor; several of its kind can be computed at once "
+                "where every step does (nn.Flatten does what view(x.size(0), -1) does)"
+            )
         return result
 
     return call
@@ -94,6 +99,8 @@ def _known(name: str, module: nn.Module) -> Layer | None:
     if isinstance(module, _BatchNorm):
         if module.momentum is None:
             raise BadInput(f"the layer {name} averages its statistics over all steps; give it a momentum")
+        if not module.track_running_stats:
+            raise BadInput(f"the layer {name} has no running statistics; networks judged together need them")
         return BatchNorm(name, module.eps, module.momentum)
     if isinstance(module, nn.ReLU):
         return Relu()

@@ -39,14 +39,23 @@ def fresh(build: Build, members: Sequence[Member], dtype: torch.dtype, device: t
     """Networks as they are before the training, each from its own seed.
 
     Raises:
-        BadInput: ``build`` makes networks of different shapes, or such with parameters of different names.
+        BadInput: ``build`` makes networks of different shapes, such with parameters of different names, or layers that
+            share a parameter.
     """
     nets = [build(generator(member.seed, Stream.WEIGHTS)) for member in members]
-    return Stack(
+    stack = Stack(
         nets[0],
         _stacked([dict(net.named_parameters()) for net in nets], dtype, device),
         _stacked([dict(net.named_buffers()) for net in nets], dtype, device),
     )
+    for owner, module in nets[0].named_modules():
+        for leaf, _ in module.named_parameters(owner, recurse=False):
+            if leaf not in stack.parameters:
+                raise BadInput(
+                    f"the parameter {leaf} belongs to another layer, too; several such networks cannot be computed at "
+                    "once (a layer that is used twice can)"
+                )
+    return stack
 
 
 def _stacked(each: Sequence[dict[str, Tensor]], dtype: torch.dtype, device: torch.device) -> dict[str, Tensor]:

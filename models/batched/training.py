@@ -111,14 +111,17 @@ class _Job:
         recipe.check()
         if not members:
             raise BadInput("there is no member to train")
+        below = [member.seed for member in members if member.seed < 0]
+        if below:
+            raise BadInput(f"the seed of a member is {below[0]}; it must be 0 or more")
         inputs = Inputs.of(data, recipe.dtype, device)
         noisy = injected(build, data, kind)
         for member in members:
             member.strengths.check(noisy.points)
         normed = any(isinstance(module, _BatchNorm) for module in noisy.modules())
-        if normed and len(inputs) % recipe.batch == 1:
+        if normed and 1 in (recipe.batch, len(inputs) % recipe.batch):
             raise BadInput(
-                f"the last of {len(inputs)} samples would be a batch of its own, of which batch norm can learn "
+                f"one of {len(inputs)} samples would be a batch of its own, of which batch norm can learn "
                 f"nothing; take another batch size than {recipe.batch}"
             )
         size = sum(parameter.numel() for parameter in noisy.parameters())

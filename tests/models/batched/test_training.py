@@ -210,6 +210,7 @@ def test_a_training_can_be_watched_and_stopped() -> None:
         ({"epochs": 0, "learning_rate": -1.0}, "epochs is 0; it must be positive; learning_rate is -1.0"),
         ({"precision": "half"}, "it must be 'float32' or 'float64'"),
         ({"batch": 299}, "batch norm can learn nothing; take another batch size than 299"),
+        ({"batch": 1}, "batch norm can learn nothing; take another batch size than 1"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(change: dict[str, object], reason: str) -> None:
@@ -220,6 +221,8 @@ def test_recipes_that_cannot_be_are_refused(change: dict[str, object], reason: s
 def test_members_and_networks_that_cannot_be_are_refused() -> None:
     with pytest.raises(BadInput, match="there is no member to train"):
         train_members(perceptron(), digits(), [], EXACT)
+    with pytest.raises(BadInput, match="the seed of a member is -1; it must be 0 or more"):
+        train_members(perceptron(), digits(), [Member(0), Member(-1)], EXACT)
     with pytest.raises(BadInput, match="there is no point 'conv1'"):
         train_members(perceptron(), digits(), [Member(0, Strengths.at("conv1", 1.0))], EXACT)
     with pytest.raises(BadInput, match="must have the same layers"):
@@ -229,10 +232,40 @@ def test_members_and_networks_that_cannot_be_are_refused() -> None:
             [Member(seed) for seed in range(5)],
             EXACT,
         )
+    with pytest.raises(BadInput, match="the layer 1 has no running statistics"):
+        train_members(
+            lambda chance: nn.Sequential(
+                nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 10)
+            ),
+            digits(),
+            [Member(0)],
+            EXACT,
+        )
     with pytest.raises(BadInput, match="remembers or draws while it computes"):
         train_members(
             lambda chance: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 10)), digits(), [Member(0)], EXACT
         )
+
+
+def test_networks_whose_steps_do_not_stand_for_all_members_are_refused() -> None:
+    class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(64, 10)
+
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            result: torch.Tensor = self.out(values.view(values.size(0), -1))
+            return result
+
+    def tied(_: torch.Generator) -> nn.Module:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.Linear(64, 10))
+        net[3].weight = net[1].weight
+        return net
+
+    with pytest.raises(BadInput, match="the step size of the network gives no tensor"):
+        train_members(lambda _: Viewed(), digits(), [Member(0)], EXACT)
+    with pytest.raises(BadInput, match=r"the parameter 3\.weight belongs to another layer, too"):
+        train_members(tied, digits(), [Member(0)], EXACT)
 
 
 def test_chunks_are_even_and_as_many_as_keep_all_threads_busy() -> None:
