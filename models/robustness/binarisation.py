@@ -6,7 +6,9 @@ activations that are not zero by themselves:
 * the share of variance that the best two levels explain (N. Otsu, IEEE Trans. Syst. Man Cybern. 9, 62-66, 1979):
   1 for two values, 2/pi = 0.64 for a normal distribution, 0.75 for a uniform one;
 * the separation D of the two groups (K. M. Ashman, C. M. Bird, S. E. Zepf, Astron. J. 108, 2348, 1994):
-  sqrt(2) |m1 - m2| / sqrt(v1 + v2); above 2 the two are clearly apart.
+  sqrt(2) |m1 - m2| / sqrt(v1 + v2). There the groups are parts of a fitted mixture, and are apart above 2. Here they
+  are cut at a level and so have no tails in each other: a normal distribution has 2.65 for its halves, a uniform one
+  sqrt(12) = 3.46, and only what is well above says that there are two. Of groups far apart both give the same.
 
 Whether decisions need more than the two levels is answered by :func:`two_levels` in place of the activations.
 """
@@ -30,7 +32,7 @@ class Binarisation:
 
     Attributes:
         explained: share of the variance between the two groups, 0 to 1.
-        separation: Ashman's D; ``inf`` for two values exactly.
+        separation: Ashman's D of the two sides of the cut; ``inf`` for two values exactly.
         low: mean of the lower group.
         high: mean of the upper group.
         upper_share: share of the activations in the upper group.

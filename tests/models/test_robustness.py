@@ -24,8 +24,12 @@ from models.robustness.survival import EXTREME
 
 def test_two_levels_explain_what_theory_says() -> None:
     rng = np.random.default_rng(0)
-    assert binarisation(rng.standard_normal(200_000)).explained == pytest.approx(2 / np.pi, abs=0.01)
-    assert binarisation(rng.random((400, 500))).explained == pytest.approx(0.75, abs=0.01)
+    normal, uniform = binarisation(rng.standard_normal(200_000)), binarisation(rng.random((400, 500)))
+    assert normal.explained == pytest.approx(2 / np.pi, abs=0.01)
+    assert uniform.explained == pytest.approx(0.75, abs=0.01)
+    # Halves cut at the mean: m = +-sqrt(2/pi), v = 1 - 2/pi; and a quarter on either side, v = 1/48.
+    assert normal.separation == pytest.approx(2 / np.sqrt(np.pi / 2 - 1), rel=0.02)
+    assert uniform.separation == pytest.approx(np.sqrt(12), rel=0.02)
     exact = binarisation(np.array([3.0, 3.0, 7.0, 3.0]))
     assert (exact.explained, exact.separation, exact.low, exact.high) == (1.0, inf, 3.0, 7.0)
     assert exact.upper_share == 0.25
