@@ -49,9 +49,10 @@ def survival(
     if min(clean) <= chance:
         raise BadInput("a network that is no better than chance without noise has nothing to lose")
     shares = [(noisy - chance) / (quiet - chance) for noisy, quiet in zip(accuracy, clean, strict=True)]
+    # Of a ratio: both accuracies are counted.
     counting = sum(
-        max(noisy * (1 - noisy), 0.0) / trials / (quiet - chance) ** 2
-        for noisy, quiet in zip(accuracy, clean, strict=True)
+        (noisy * (1 - noisy) + share**2 * quiet * (1 - quiet)) / trials / (quiet - chance) ** 2
+        for noisy, quiet, share in zip(accuracy, clean, shares, strict=True)
     ) / len(shares)
     left = over_seeds(shares, variance=counting, level=level)
     return Survival(left, True if left.low > KEPT else False if left.high < KEPT else None)

@@ -96,6 +96,14 @@ def test_survival_is_what_is_left_above_chance() -> None:
     assert EXTREME == 1e10
 
 
+def test_what_is_left_of_one_network_has_the_interval_of_both_counts() -> None:
+    rng, held, trials = np.random.default_rng(0), 0, 1000
+    for noisy, clean in zip(rng.binomial(500, 0.8, trials) / 500, rng.binomial(500, 0.85, trials) / 500, strict=True):
+        left = survival([noisy], [clean], 0.1, 500).left
+        held += left.low <= 0.7 / 0.75 <= left.high
+    assert 0.87 * trials <= held <= 0.93 * trials
+
+
 @given(
     some.lists(some.floats(1e-4, 1e6) | some.just(inf), min_size=1, max_size=16).filter(lambda v: min(v) < inf),
     some.integers(0, 300),
