@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from data.errors import BadInput
 from models.floatnet import FloatNetwork
 from models.noise.dropout import Dropout
+from models.noise.folding import folding_factor
 
 _NOTHING = (nn.Flatten, nn.Dropout, nn.Identity, Dropout)
 """Layers that change nothing in evaluation but the shape."""
@@ -49,11 +50,10 @@ def float_network(net: nn.Sequential, activation_max: int = 31) -> FloatNetwork:
 
 
 def _folded(weight: Tensor, bias: Tensor, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
-    if norm.running_mean is None or norm.running_var is None:
-        raise BadInput("a batch norm without running mean and variance cannot be folded into the layer before it")
-    factor = torch.rsqrt(norm.running_var + norm.eps) * (1 if norm.weight is None else norm.weight.detach())
+    factor = folding_factor(norm)
     offset = 0 if norm.bias is None else norm.bias.detach()
-    return weight * factor[:, None], (bias - norm.running_mean) * factor + offset
+    mean = 0 if norm.running_mean is None else norm.running_mean
+    return weight * factor[:, None], (bias - mean) * factor + offset
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:

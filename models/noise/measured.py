@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from data.errors import BadInput
 from data.values import Schedule
 from models.conversion import ACTIVATIONS_IN_RANGE, VOLTAGES_IN_RANGE, WEIGHTS_IN_RANGE, usable_range
 from models.layers import OrderedConv2d, OrderedLinear
 from models.network import even_splits
+from models.noise.folding import folding_factor
 from models.noise.graph import modes_kept
 from models.noise.noisy import NoisyModule
 from models.noise.operations import Op, Point
@@ -45,7 +47,9 @@ def measured_strengths(
     activations, and both to be lowered where block outputs would not fit into rails and ADC range; that says how many
     output codes one unit of the activation is (a negative input counts by its size). Layers of our own
     (:mod:`models.layers`) count in output codes and round by themselves: theirs is ``sqrt(blocks) noise`` of the chip
-    that they hold. Other points stay silent: the board computes nothing there.
+    that they hold. Other points stay silent: the board computes nothing there. A batch norm right behind a product is
+    folded into its weights, as :func:`models.nets.float_network` does: the noise then comes in behind it, and its
+    strength at the point before it is divided by what each output is multiplied by.
 
     The strengths hold for the weights as they are. Take them anew every few epochs while a network learns: larger
     weights do not outgrow this noise, because the ranges follow them.
@@ -59,7 +63,8 @@ def measured_strengths(
 
     Raises:
         BadInput: noise that is not additive, a network without products or with one that gives more than a vector a
-            sample, columns that are not there, or a layer that gives nothing but zeros for the example.
+            sample, columns that are not there, a layer that gives nothing but zeros for the example,
+            or a batch norm behind a product without running statistics or with a factor of 0.
     """
     if noisy.kind.name != "additive":
         raise BadInput(f"the trial noise of a board is additive; this network has {noisy.kind.name} noise")
@@ -70,17 +75,23 @@ def measured_strengths(
     products = [(point, module) for point in noisy.points if (module := _product(noisy, point)) is not None]
     if not products:
         raise BadInput("the network has no product with a point after it, so no noise of a board fits it")
-    inputs = _inputs(noisy, [module for _, module in products], example)
+    inputs, factors = _seen(noisy, [module for _, module in products], example)
     found = {}
-    for (point, module), level in zip(products, inputs, strict=True):
+    for point, module in products:
         if isinstance(module, OrderedLinear):
             found[point.name] = (module.noise * module.blocks**0.5).tolist()
             continue
-        vectors, weights = _vectors(module, level)
+        vectors, weights = _vectors(module, inputs[module])
+        factor = factors.get(module, weights.new_ones(point.shape[0]))
+        if not factor.all():
+            raise BadInput(
+                f"the batch norm behind {point.name} multiplies an output by 0; no noise before it is that of a board"
+            )
+        weights = weights * factor[: weights.shape[1]]
         splits = even_splits(weights.shape[0], chip.geometry.rows)
         codes = _codes_per_unit(vectors, weights, splits, own, schedule, point.name)
         noise = np.sqrt((len(splits) - 1) * (own.noise**2 + _ROUNDING)) / codes
-        found[point.name] = np.resize(noise, point.shape[0]).tolist()
+        found[point.name] = (np.resize(noise, point.shape[0]) / factor.abs().double().numpy(force=True)).tolist()
     return Strengths.of(found)
 
 
@@ -98,15 +109,27 @@ def _product(noisy: NoisyModule, point: Point) -> Product | None:
     return module
 
 
-def _inputs(noisy: NoisyModule, modules: list[Product], example: Tensor) -> list[Tensor]:
-    """What comes into each module, without noise."""
+def _seen(
+    noisy: NoisyModule, modules: list[Product], example: Tensor
+) -> tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor]]:
+    """What comes into each module, without noise, and the factors of the batch norms that take what comes out."""
     noisy.quiet()
-    seen: dict[nn.Module, Tensor] = {}
+    inputs: dict[nn.Module, Tensor] = {}
+    outputs: list[tuple[nn.Module, Tensor]] = []
+    factors: dict[nn.Module, Tensor] = {}
 
-    def see(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen[module] = inputs[0].detach()
+    def see(module: nn.Module, given: tuple[Any, ...], made: Tensor) -> None:
+        inputs[module] = given[0].detach()
+        outputs.append((module, made))
 
-    handles = [module.register_forward_pre_hook(see) for module in modules]
+    def see_norm(norm: nn.Module, given: tuple[Any, ...]) -> None:
+        # A silent point hands over the very tensor.
+        if isinstance(norm, _BatchNorm):
+            factors.update({module: folding_factor(norm) for module, made in outputs if made is given[0]})
+
+    handles = [module.register_forward_hook(see, prepend=True) for module in modules]
+    norms = [module for module in noisy.net.modules() if isinstance(module, _BatchNorm)]
+    handles += [norm.register_forward_pre_hook(see_norm) for norm in norms]
     try:
         with modes_kept(noisy), torch.no_grad():
             noisy.eval()
@@ -114,7 +137,7 @@ def _inputs(noisy: NoisyModule, modules: list[Product], example: Tensor) -> list
     finally:
         for handle in handles:
             handle.remove()
-    return [seen[module] for module in modules]
+    return inputs, factors
 
 
 def _vectors(module: nn.Linear | nn.Conv2d, level: Tensor) -> tuple[Tensor, Tensor]:

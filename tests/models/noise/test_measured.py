@@ -15,7 +15,7 @@ from models import ChipModel, run
 from models.conversion import to_integers
 from models.floatnet import FloatNetwork
 from models.layers import OrderedLinear
-from models.nets import lenet5, mlp
+from models.nets import float_network, lenet5, mlp
 from models.noise import ADDITIVE, MULTIPLICATIVE, NoisyModule, Op, Strengths, Vant, inject, measured_strengths
 from models.parameters import ChipParameters
 
@@ -54,6 +54,31 @@ def test_strengths_are_the_scatter_of_a_converted_network(gain: float, inputs: i
     strengths = measured_strengths(noisy, torch.from_numpy(vectors / np.float32(31)), chip, schedule, columns)
     # Rounding of a noisy value scatters less than 1/12 of a code where the noise does not dither it fully.
     np.testing.assert_allclose(strengths.value("out"), scatter, rtol=0.06)
+
+
+@pytest.mark.parametrize("way", ["graph", "hooks"])
+def test_batch_norm_is_folded_before_ranges_are_told(way: str) -> None:
+    """The noise behind it is that of the network with folded weights, so before it that over each output's factor."""
+    net, example, chip = (
+        mlp(chance(), shape=(30,), classes=6, hidden=(8,), batch_norm=True),
+        torch.rand(50, 30),
+        board(),
+    )
+    net.bn1.running_var.copy_(torch.linspace(0.01, 4.0, 8))
+    with torch.no_grad():
+        net.bn1.weight.copy_(torch.linspace(-2.0, 3.0, 8))
+    folded = float_network(net)
+    plain = nn.Linear(30, 8)
+    with torch.no_grad():
+        plain.weight.copy_(torch.from_numpy(folded.weights[0].T))
+    behind = measured_strengths(inject(nn.Sequential(plain), ADDITIVE, example), example, chip, Schedule()).value("out")
+    before = measured_strengths(inject(net, ADDITIVE, example, way=way), example, chip, Schedule()).value("fc1")
+    factor = np.linspace(-2.0, 3.0, 8) / np.sqrt(np.linspace(0.01, 4.0, 8) + net.bn1.eps)
+    np.testing.assert_allclose(np.array(before) * np.abs(factor), behind, rtol=1e-5)
+    with torch.no_grad():
+        net.bn1.weight[0] = 0
+    with pytest.raises(BadInput, match="the batch norm behind fc1 multiplies an output by 0"):
+        measured_strengths(inject(net, ADDITIVE, example, way=way), example, chip, Schedule())
 
 
 def test_only_products_have_noise_and_each_channel_its_column() -> None:
