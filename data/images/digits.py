@@ -53,6 +53,9 @@ def digits(side: int = SIDE, enlarging: Enlarging = "bilinear", *, seed: int = S
     train, test = split_by_class(every.labels, TEST_SHARE, seed)
     changed = "" if side == SIDE else f", enlarged to {side} x {side} ({enlarging})"
     name = "digits" if side == SIDE else f"digits-{side}"
+    # Other pictures under one name would be one set in a table.
+    name += "-nearest" if side != SIDE and enlarging == "nearest" else ""
+    name += "" if seed == SPLIT_SEED else f"-split{seed}"
     found = LabelledSet(
         name=name,
         train=every.select(train),

@@ -54,6 +54,8 @@ def test_digits_are_those_of_the_library_each_in_one_part() -> None:
 def test_the_parts_of_the_digits_are_always_the_same_and_follow_the_seed() -> None:
     assert digits().digest() == digits().digest()
     assert digits(seed=1).digest() != digits().digest()
+    kinds = [digits(), digits(seed=1), digits(16), digits(16, "nearest")]
+    assert len({kind.name for kind in kinds}) == len({kind.digest() for kind in kinds}) == 4
     assert np.array_equal(digits(16).train.labels, digits().train.labels)
 
 
