@@ -10,6 +10,8 @@ differences of accuracies is smallest. Squares and not the binomial likelihood, 
 clean accuracy so heavily that a small slope there moves the midpoint. The midpoint is the geometric mean over seeds,
 its interval Student's t of their scatter, which holds 90 % with and without scatter between seeds; counting errors
 (delta method) as a floor under it would hold 99 % where nothing else scatters. They are the interval of a single seed.
+What the seeds' midpoints share does not show in their scatter: the error of the common steepness, which matters where
+few strengths lie on the fall. It is taken from the counting errors and added.
 A curve that falls from top to bottom between two strengths says no more than that its midpoint is between them, and the
 interval reaches from one to the other.
 """
@@ -102,6 +104,7 @@ class Midpoint:
             ``inf`` above a midpoint beyond the strongest, 0 below one under the weakest.
         steepness: of the logistic, per decade; NaN where nothing was fitted.
         misfit: root mean square difference of accuracies and logistic; NaN where nothing was fitted.
+        common: variance of log10 of the level by counting errors that all seeds share.
     """
 
     status: Status
@@ -109,6 +112,7 @@ class Midpoint:
     by_seed: tuple[Range, ...]
     steepness: float = nan
     misfit: float = nan
+    common: float = 0.0
 
     def __str__(self) -> str:
         value, low, high = (f"{x:.3g}" for x in (self.estimate.value, self.estimate.low, self.estimate.high))
@@ -141,11 +145,11 @@ def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
         return Midpoint("no signal", Estimate(nan, 0.0, inf, seeds), ((0.0, inf),) * seeds)
     beyond = _beyond(curve)
     inside = beyond == 0
-    levels, steepness, misfit, variance = np.where(beyond > 0, inf, 0.0), nan, nan, 0.0
+    levels, steepness, misfit, variance, common = np.where(beyond > 0, inf, 0.0), nan, nan, 0.0, 0.0
     if inside.any():
         fitted = _fit(curve, inside)
         levels[inside] = fitted.levels
-        steepness, misfit, variance = fitted.steepness, fitted.misfit, fitted.variance
+        steepness, misfit, variance, common = fitted.steepness, fitted.misfit, fitted.variance, fitted.common
     weakest, strongest = float(curve.strengths[0]), float(curve.strengths[-1])
     # Fitted a little outside of the grid by a seed that crosses half at its end.
     levels = np.where(levels > strongest, inf, np.where(levels < weakest, 0.0, levels))
@@ -153,11 +157,11 @@ def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
     highs = np.where(levels == 0, weakest, levels)
     status = _status(levels)
     if status == "identified":
-        found = over_seeds(np.log10(levels).tolist(), variance=variance, level=level)
+        found = over_seeds(np.log10(levels).tolist(), variance=variance, common=common, level=level)
         estimate = _widened(_from_log(found), curve)
     else:
         estimate = Estimate(nan, float(lows.min()), float(highs.max()), seeds)
-    return Midpoint(status, estimate, tuple(zip(lows.tolist(), highs.tolist(), strict=True)), steepness, misfit)
+    return Midpoint(status, estimate, tuple(zip(lows.tolist(), highs.tolist(), strict=True)), steepness, misfit, common)
 
 
 def midpoint_ratio(first: Sequence[Midpoint], second: Sequence[Midpoint], level: float = LEVEL) -> Estimate:
@@ -180,8 +184,9 @@ def midpoint_ratio(first: Sequence[Midpoint], second: Sequence[Midpoint], level:
     lows = _logarithms(first, 0) - _logarithms(second, 1)
     highs = _logarithms(first, 1) - _logarithms(second, 0)
     known = np.array_equal(lows, highs)
-    low = over_seeds(lows.tolist(), level=level) if np.all(np.isfinite(lows)) else None
-    high = over_seeds(highs.tolist(), level=level) if np.all(np.isfinite(highs)) else None
+    common = sum(sum(item.common for item in side) / len(side) ** 2 for side in (first, second))
+    low = over_seeds(lows.tolist(), common=common, level=level) if np.all(np.isfinite(lows)) else None
+    high = over_seeds(highs.tolist(), common=common, level=level) if np.all(np.isfinite(highs)) else None
     return _from_log(
         Estimate(
             value=low.value if known and low is not None else nan,
@@ -205,6 +210,8 @@ class _Fitted:
     misfit: float
     variance: float
     """Of log10 of a level by counting alone, mean over seeds."""
+    common: float
+    """Of it what two seeds share, mean over pairs."""
 
 
 def _from_log(found: Estimate) -> Estimate:
@@ -286,13 +293,19 @@ def _fit(curve: Curve, inside: NDArray[np.bool_]) -> _Fitted:
     # How the fit moves with each clean accuracy: that of a seed scales the curve of that seed.
     by_clean = gain.reshape(count + 1, count, -1) * falling(found)
     clean = curve.clean[inside]
-    counting = (gain**2) @ (rate * (1 - rate)) / curve.trials
-    counting += (by_clean.sum(axis=2) ** 2) @ (clean * (1 - clean)) / curve.clean_trials
+    counting = (gain * (rate * (1 - rate))) @ gain.T / curve.trials
+    shift = by_clean.sum(axis=2)
+    counting += (shift * (clean * (1 - clean))) @ shift.T / curve.clean_trials
+    errors = counting[:-1, :-1]
+    pairs = errors[~np.eye(count, dtype=bool)]
+    # Accuracies on either side of half hold the midpoint between two strengths, whatever the steepness.
+    most = float(_gaps(at, crossing).mean()) ** 2 / 12
     return _Fitted(
         levels=10.0 ** found[:-1],
         steepness=float(np.exp(found[-1])),
         misfit=float(np.sqrt(np.mean(np.square(best.fun)))),
-        variance=float(np.mean(counting[:-1])),
+        variance=float(np.mean(np.diag(errors))),
+        common=min(max(float(pairs.mean()), 0.0), most) if pairs.size else 0.0,
     )
 
 
@@ -303,3 +316,9 @@ def _crossings(at: Floats, measured: Floats, half: Floats) -> Floats:
     above, below = measured[rows, first - 1], measured[rows, first]
     share = (above - half) / (above - below)
     return np.asarray(at[first - 1] + share * (at[first] - at[first - 1]), np.float64)
+
+
+def _gaps(at: Floats, crossing: Floats) -> Floats:
+    """How far apart the strengths around each crossing are, in decades."""
+    right = np.clip(np.searchsorted(at, crossing), 1, len(at) - 1)
+    return np.asarray(at[right] - at[right - 1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
@@ -52,6 +53,18 @@ def test_intervals_hold_the_known_midpoint_as_often_as_they_say(seeds: int, scat
         assert found.status == "identified"
         held += found.estimate.low <= 0.7 <= found.estimate.high
     assert 0.85 * trials <= held <= 0.95 * trials
+
+
+def test_the_steepness_that_seeds_share_is_part_of_the_interval() -> None:
+    """One strength a decade: the fall shows at one of them, so where half is hangs on the steepness of all seeds."""
+    rng, held, wide = np.random.default_rng(5), 0, 10.0 ** np.arange(-2, 3)
+    for _ in range(200):
+        found = fit_midpoint(drawn_curve(rng, steepness=6.0, strengths=wide))
+        held += found.estimate.low <= 0.7 <= found.estimate.high
+    assert 170 <= held <= 190
+    assert 0 < found.common <= 1 / 12
+    one = midpoint_ratio([identified(2.0, 2.0)], [replace(identified(1.0, 1.0), common=0.01)])
+    assert np.log10(one.high / one.value) == pytest.approx(1.644854 * 0.1)
 
 
 def test_one_seed_has_the_interval_of_its_counts() -> None:
