@@ -81,18 +81,30 @@ def measured_strengths(
         if isinstance(module, OrderedLinear):
             found[point.name] = (module.noise * module.blocks**0.5).tolist()
             continue
-        vectors, weights = _vectors(module, inputs[module])
-        factor = factors.get(module, weights.new_ones(point.shape[0]))
-        if not factor.all():
-            raise BadInput(
-                f"the batch norm behind {point.name} multiplies an output by 0; no noise before it is that of a board"
-            )
-        weights = weights * factor[: weights.shape[1]]
-        splits = even_splits(weights.shape[0], chip.geometry.rows)
-        codes = _codes_per_unit(vectors, weights, splits, own, schedule, point.name)
-        noise = np.sqrt((len(splits) - 1) * (own.noise**2 + _ROUNDING)) / codes
-        found[point.name] = (np.resize(noise, point.shape[0]) / factor.abs().double().numpy(force=True)).tolist()
+        found[point.name] = _of_product(point, module, inputs[module], factors.get(module), own, schedule)
     return Strengths.of(found)
+
+
+def _of_product(
+    point: Point,
+    module: nn.Linear | nn.Conv2d,
+    level: Tensor,
+    factor: Tensor | None,
+    chip: ChipParameters,
+    schedule: Schedule,
+) -> list[float]:
+    """Strength at each output; ``factor`` is what a batch norm behind multiplies them by, None without one."""
+    vectors, weights = _vectors(module, level)
+    factor = weights.new_ones(point.shape[0]) if factor is None else factor
+    if not factor.all():
+        raise BadInput(
+            f"the batch norm behind {point.name} multiplies an output by 0; no noise before it is that of a board"
+        )
+    splits = even_splits(weights.shape[0], chip.geometry.rows)
+    codes = _codes_per_unit(vectors, weights * factor[: weights.shape[1]], splits, chip, schedule, point.name)
+    noise = np.sqrt((len(splits) - 1) * (chip.noise**2 + _ROUNDING)) / codes
+    made: list[float] = (np.resize(noise, point.shape[0]) / factor.abs().double().numpy(force=True)).tolist()
+    return made
 
 
 def _product(noisy: NoisyModule, point: Point) -> Product | None:
