@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,7 +66,7 @@ class ClusterWorkers:
         self._coming = coming
         self._after = after
         self._begun: dict[Future, Point] = {}
-        self._known: list[Mapping[str, float]] = []
+        self._known: list[Mapping[str, Any]] = []
         self._looked = float("-inf")
 
     @property
@@ -120,7 +120,7 @@ class ClusterWorkers:
         except FuturesCancelledError as error:
             raise LabctlError(self._gone()) from error
         ended = [future for future in self._begun if future.done()]
-        return [self._outcome(future, self._begun.pop(future)) for future in ended]
+        return [self._outcome(future, self._begun.pop(future)) for future in ended] + self._abandoned()
 
     def close(self) -> None:
         """End all work: what is being computed is given up, the connection closed."""
@@ -168,20 +168,36 @@ class ClusterWorkers:
             return Outcome(point.key, Failure(point.key, "its worker gave it up"), lost=True)
         return Outcome(point.key, None if failure is None else Failure(**failure), bool(told["lost"]))
 
+    def _abandoned(self) -> list[Outcome]:
+        """Points taken back from the scheduler, which would keep them for ever: no worker that could is left."""
+        there = [item["resources"] for item in self._look()]
+        left = [future for future, point in self._begun.items() if not _owning(there, point)]
+        if left:
+            self._client.cancel(left, force=True)
+        points = [self._begun.pop(future) for future in left]
+        return [Outcome(point.key, Failure(point.key, "its worker is gone"), lost=True) for point in points]
+
     def _owners(self, point: Point) -> list[Mapping[str, float]]:
-        return [worker for worker in self._workers() if all(worker.get(name, 0) >= 1 for name in point.uses)]
+        return _owning(self._workers(), point)
 
     def _workers(self) -> list[Mapping[str, float]]:
-        """What each worker owns, as the scheduler said a moment ago."""
+        """What each worker owns that takes points."""
+        return [item["resources"] for item in self._look() if item["status"] == "running"]
+
+    def _look(self) -> list[Mapping[str, Any]]:
+        """All workers, as the scheduler said a moment ago."""
         now = time.monotonic()
         if now - self._looked >= LOOK_S:
             self._looked = now
-            workers = self._client.scheduler_info()["workers"].values()
-            self._known = [item["resources"] for item in workers if item["status"] == "running"]
+            self._known = list(self._client.scheduler_info()["workers"].values())
         return self._known
 
     def _gone(self) -> str:
         return "the scheduler is out of reach; finished points are kept, and the same command goes on when it is back"
+
+
+def _owning(workers: Sequence[Mapping[str, float]], point: Point) -> list[Mapping[str, float]]:
+    return [worker for worker in workers if all(worker.get(name, 0) >= 1 for name in point.uses)]
 
 
 def order_of(compute: str, folder: StudyFolder) -> Order:
@@ -205,12 +221,7 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
         owned = f" --resources {','.join(f'{name}=1' for name in point.uses)}" if point.uses else ""
         return f"start one with `dask worker {address} --nthreads 1{owned}`"
 
-    security = Security()
-    if address.startswith("tls") and security.get_connection_args("client").get("ssl_context") is None:
-        raise BadInput(
-            f"{address} is encrypted, and Dask's configuration names no certificates; write them there under "
-            "distributed.comm.tls, or into DASK_DISTRIBUTED__COMM__TLS__CA_FILE and its like"
-        )
+    security = _security(address)
     loop, stop = start_loop()
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False, name="labctl", loop=loop, security=security)
@@ -227,3 +238,33 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
         workers.close()
         raise
     return workers
+
+
+def _security(address: str) -> Security:
+    """Certificates as Dask's configuration names them.
+
+    Raises:
+        BadInput: it names none, or some that cannot be used, for an address that is encrypted; or it wants encryption,
+            and the address has none.
+    """
+    security = Security()
+    if not address.startswith("tls://"):
+        if security.require_encryption:
+            raise BadInput(
+                f"{address} is not encrypted, and Dask's configuration requires it (distributed.comm.require-encryption); "
+                "name a scheduler at tls://HOST:PORT"
+            )
+        return security
+    try:
+        context = security.get_connection_args("client").get("ssl_context")
+    except OSError as error:
+        raise BadInput(
+            f"the certificates that Dask's configuration names under distributed.comm.tls cannot be used ({error}): "
+            f"{security.tls_ca_file}, {security.tls_client_cert}, {security.tls_client_key}"
+        ) from error
+    if context is None:
+        raise BadInput(
+            f"{address} is encrypted, and Dask's configuration names no certificates; write them there under "
+            "distributed.comm.tls, or into DASK_DISTRIBUTED__COMM__TLS__CA_FILE and its like"
+        )
+    return security

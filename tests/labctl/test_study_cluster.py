@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,36 @@ def test_a_worker_killed_in_the_middle_loses_no_point(own_farm: Farm, notes: Pat
     pd.testing.assert_frame_equal(pd.read_parquet(StudyFolder(folder).table), pd.read_parquet(whole))
 
 
+def test_a_point_whose_last_worker_dies_is_not_waited_for_without_end(
+    own_farm: Farm, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.studies.cluster.COMING_S", 1.0)
+    (notes / "a.hold").touch()
+    (notes / "b.hold").touch()
+
+    def kill() -> None:
+        until(lambda: len(counts(notes)) == len("ab"))
+        for process in own_farm.processes[1:]:
+            process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    told: list[str] = []
+    ends = time.monotonic() + 30
+    result = run_study(
+        TOY,
+        toy_plan(notes),
+        tmp_path / "far",
+        workers=Spread(scheduler=own_farm.address),
+        listener=lambda _, message: told.append(message),
+        stop=lambda: time.monotonic() > ends,
+    )
+    killer.join()
+    assert [failure.key for failure in result.state.failed] == ["a", "b"]
+    assert "the scheduler has no workers; start one with" in result.state.failed[0].message
+    assert any(message.startswith("waiting, ") for message in told)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_far_points_end_with_the_study(farm: Farm, notes: Path, tmp_path: Path, how: signal.Signals) -> None:
@@ -236,6 +267,25 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(
     said = capsys.readouterr().err
     assert "3 problems" in said
     assert "no address like tcp://HOST:PORT" in said
+
+
+def test_certificates_that_cannot_be_used_are_one_sentence(notes: Path, tmp_path: Path) -> None:
+    import dask
+
+    def refused(address: str, **settings: object) -> str:
+        named = {f"distributed.comm.{name}": value for name, value in settings.items()}
+        with dask.config.set(named), pytest.raises(BadInput) as caught:
+            run_study(TOY, toy_plan(notes), tmp_path / "far", workers=Spread(scheduler=address))
+        return str(caught.value)
+
+    (tmp_path / "empty.pem").touch()
+    for name in ("missing.pem", "empty.pem"):
+        file = str(tmp_path / name)
+        names = ("ca-file", "client.cert", "client.key")
+        said = refused("tls://127.0.0.1:9", **{f"tls.{item}": file for item in names})
+        assert "cannot be used" in said
+        assert file in said
+    assert "name a scheduler at tls://" in refused("tcp://127.0.0.1:9", **{"require-encryption": True})
 
 
 @pytest.mark.slow
