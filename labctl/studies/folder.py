@@ -188,7 +188,7 @@ class StudyFolder:
         """Keys of the points that are being computed now; only what a process that still runs has begun."""
         if self._holding.holder() is None:
             return ()
-        return tuple(sorted(part.name[1:].rsplit(".", 2)[0] for part in self.points.glob(".*.part")))
+        return tuple(sorted({_half(part) for part in self.points.glob(".*.part")}))
 
     def fail(self, failure: Failure) -> None:
         """Note that a point failed."""
@@ -206,10 +206,11 @@ class StudyFolder:
         shutil.rmtree(self._failed, ignore_errors=True)
         self.sweep()
 
-    def sweep(self, key: str = "*") -> None:
+    def sweep(self, key: str | None = None) -> None:
         """Throw away half-done points, or one that nobody computes. Only while holding the folder."""
-        for part in self.points.glob(f".{key}.*.part"):
-            shutil.rmtree(part, ignore_errors=True)
+        for part in self.points.glob(".*.part"):
+            if key is None or _half(part) == key:
+                shutil.rmtree(part, ignore_errors=True)
 
     def state(self) -> State:
         """How far the study is."""
@@ -252,6 +253,11 @@ class StudyFolder:
 def _as_read(plan: Plan) -> Plan:
     """The plan as it comes back from its file, where a tuple is a list."""
     return replace(plan, points=tuple(replace(point, settings=plain(point.settings)) for point in plan.points))
+
+
+def _half(part: Path) -> str:
+    """The key of a point by the folder in which it is being computed; a key may have dots."""
+    return part.name[1:].rsplit(".", 2)[0]
 
 
 def _write(path: Path, content: Mapping[str, Any] | list[Any]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from filelock import FileLock, Timeout
 
 from data.errors import BadInput
 
@@ -24,6 +25,8 @@ FRESH_S: Final = 15.0
 """Seconds after which a process says again that it is at work."""
 STALE_S: Final = 900.0
 """Seconds without a word after which a process of another machine counts as gone; a report may take some minutes."""
+BUSY_S: Final = 5.0
+"""Seconds to wait while another process looks whether anybody is at work."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +73,33 @@ class Holding:
         Raises:
             BadInput: another one is.
         """
-        if self.holder() is None:
-            self._path.unlink(missing_ok=True)
         me = psutil.Process()
+        about = {"pid": me.pid, "started": me.create_time(), "host": socket.gethostname(), "since": time.time()}
+        said = json.dumps(about)
+        # Two that begin at the same moment must not both find nobody at work.
         try:
-            with self._path.open("x", encoding="utf-8") as file:
-                about = {"pid": me.pid, "started": me.create_time(), "host": socket.gethostname(), "since": time.time()}
-                json.dump(about, file)
-        except FileExistsError:
-            raise BadInput(f"{self.holder()} is at work on the study in {place}; wait for it") from None
+            with FileLock(self._path.with_name(f".{self._path.name}.lock"), timeout=BUSY_S):
+                if (other := self.holder()) is not None:
+                    raise BadInput(f"{other} is at work on the study in {place}; wait for it")
+                self._say(said)
+        except Timeout as error:
+            raise BadInput(f"another process begins work on the study in {place}; wait for it") from error
         try:
             yield
         finally:
-            self._path.unlink(missing_ok=True)
+            # Who was silent for too long has been replaced by another one, whose file it is now.
+            with suppress(OSError):
+                if self._path.read_text(encoding="utf-8") == said:
+                    self._path.unlink(missing_ok=True)
+
+    def _say(self, said: str) -> None:
+        """Write the file in one step: whoever looks meets the whole of it or none."""
+        part = self._path.with_name(f".{self._path.name}.{mark()}.part")
+        try:
+            part.write_text(said, encoding="utf-8")
+            part.replace(self._path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def refresh(self) -> None:
         """Say again that we are at work; to be called now and then while :meth:`held`."""

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -216,6 +217,54 @@ def test_a_run_on_another_machine_is_known_by_the_age_of_its_word(tmp_path: Path
         holding.refresh()
         assert time.time() - file.stat().st_mtime < 60
     assert not file.exists()
+
+
+def test_of_processes_that_begin_at_the_same_moment_one_is_at_work(tmp_path: Path) -> None:
+    file = tmp_path / "running.json"
+    left = json.dumps({"pid": 1, "started": 0.0, "host": socket.gethostname(), "since": 0.0})
+    both, once = threading.Barrier(2), threading.Barrier(2)
+    refused: list[str] = []
+
+    def begin() -> None:
+        both.wait(10)
+        try:
+            with Holding(file).held(tmp_path):
+                once.wait(10)
+        except BadInput as error:
+            refused.append(str(error))
+            once.wait(10)
+
+    for _ in range(40):
+        file.write_text(left)
+        threads = [threading.Thread(target=begin) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(refused) == 40
+    assert all(f"process {os.getpid()} is at work" in said for said in refused)
+    assert not file.exists()
+
+
+def test_who_was_replaced_leaves_the_file_of_the_other_one(tmp_path: Path) -> None:
+    file = tmp_path / "running.json"
+    other = json.dumps({"pid": 1, "started": 0.0, "host": "elsewhere", "since": time.time()})
+    with Holding(file).held(tmp_path):
+        file.write_text(other)
+    assert file.read_text() == other
+
+
+def test_half_done_points_are_known_by_their_whole_key(notes: Path, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "s")
+    folder.begin(toy_plan(notes))
+    for part in ("noise-0.here-1", "noise-0.5.here-2", "noise-0.5.elsewhere-2"):
+        (folder.points / f".{part}.part").mkdir()
+    with folder.held():
+        assert folder.computing() == ("noise-0", "noise-0.5")
+        folder.sweep("noise-0")
+        assert folder.computing() == ("noise-0.5",)
+        folder.sweep()
+        assert folder.computing() == ()
 
 
 def test_the_pace_is_that_of_the_run_that_goes_on(notes: Path, tmp_path: Path) -> None:
