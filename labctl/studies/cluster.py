@@ -7,6 +7,7 @@ worker is lost, and encrypts; what a worker does is in :mod:`labctl.studies.far`
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections import Counter
@@ -35,6 +36,8 @@ COMING_S: Final = 60.0
 """Seconds that a worker may take to come back, or to be started by whoever runs the scheduler."""
 LOOK_S: Final = 1.0
 """Seconds between two looks at which workers there are."""
+
+_LOOPBACK: Final = re.compile(r"\w+://(127\.|localhost:)")
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,9 @@ def connect(address: str, compute: str, folder: StudyFolder) -> ClusterWorkers:
 
     def advice(point: Point) -> str:
         owned = f" --resources {','.join(f'{name}=1' for name in point.uses)}" if point.uses else ""
-        return f"start one with `dask worker {address} --nthreads 1{owned}`"
+        # A worker that is not told otherwise listens on every network.
+        here = " --host 127.0.0.1" if _LOOPBACK.match(address) else ""
+        return f"start one with `dask worker {address} --nthreads 1{here}{owned}`"
 
     security = _security(address)
     loop, stop = start_loop()
@@ -251,8 +256,8 @@ def _security(address: str) -> Security:
     if not address.startswith("tls://"):
         if security.require_encryption:
             raise BadInput(
-                f"{address} is not encrypted, and Dask's configuration requires it (distributed.comm.require-encryption); "
-                "name a scheduler at tls://HOST:PORT"
+                f"{address} is not encrypted, and Dask's configuration requires it "
+                "(distributed.comm.require-encryption); name a scheduler at tls://HOST:PORT"
             )
         return security
     try:

@@ -33,10 +33,13 @@ from labctl.studies.cluster_loop import start_loop
 from labctl.studies.folder import StudyFolder
 from labctl.studies.points import RESOURCE, Point
 from labctl.studies.process import environment
+from labctl.studies.run import TRIES
 
 LOOK_S: Final = 20.0
 """Seconds between two looks at SLURM's queue."""
 
+_UNSEEN: Final = ("--dashboard-address", "127.0.0.1:0")
+"""Keeps a worker's pages, which are not encrypted, to its machine."""
 _ROLES: Final = ("client", "scheduler", "worker")
 
 Text = Annotated[str, Field(min_length=1)]
@@ -187,6 +190,7 @@ def _scheduler(wanted: SlurmFile, keys: Path, loop: IOLoop) -> Any:
         # Whoever looks at the scheduler's pages does so from this machine.
         "dashboard": False,
         "dashboard_address": "127.0.0.1:0",
+        "allowed_failures": TRIES - 1,
     }
     return SpecCluster(scheduler={"cls": Scheduler, "options": options}, workers={}, security=security, loop=loop)
 
@@ -209,7 +213,7 @@ def _script(wanted: SlurmFile, keys: Path, address: str, folder: StudyFolder) ->
         interface=wanted.interface,
         job_extra_directives=[*wanted.directives, f"--array=1-{wanted.jobs}"],
         job_script_prologue=list(wanted.prologue),
-        worker_extra_args=["--resources", f"'{owned}'"] if owned else [],
+        worker_extra_args=[*_UNSEEN, *(["--resources", f"'{owned}'"] if owned else [])],
         protocol=_protocol(wanted),
         log_directory=str(logs),
         **{name: value for name, value in optional.items() if value is not None},

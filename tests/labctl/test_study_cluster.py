@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from labctl.cli import run as labctl
 from labctl.studies.folder import StudyFolder
 from labctl.studies.runner import StudyResult, run_study
 from labctl.studies.spreading import Spread
-from tests.labctl.farms import Farm, start_offload, until, with_path
+from tests.labctl.farms import ROOT, Farm, start_offload, until, with_path
 from tests.labctl.test_studies import MODULE, TOY, counts, notes, run_toy, toy_plan
 
 __all__ = ["notes"]
@@ -233,6 +234,34 @@ def test_workers_that_cannot_work_on_a_study_are_named_at_once(
     with pytest.raises(BadInput, match="is another folder on"):
         run_far(farm, notes, tmp_path / "far")
     assert not counts(notes)
+
+
+def test_what_the_page_starts_here_listens_on_this_machine_only(tmp_path: Path) -> None:
+    from distributed import Client
+
+    page = (Path(ROOT) / "docs" / "how-to" / "spread-a-study.md").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    starts = ("    dask scheduler --host 127.0.0.1 ", "    dask worker tcp://127.0.0.1:8786 ")
+    shown = [line.partition("#")[0] for line in page.splitlines() if line.startswith(starts)]
+    assert len(shown) == len(starts)
+    processes: list[psutil.Popen] = []
+    try:
+        for line in shown:
+            _, name, *options = line.replace("8786", port).split()
+            command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *options]
+            processes.append(psutil.Popen(command, cwd=tmp_path, env=with_path(tmp_path), stderr=subprocess.DEVNULL))
+        with Client(f"tcp://127.0.0.1:{port}", set_as_default=False) as client:
+            until(lambda: client.scheduler_info()["workers"])
+        everyone = [child for item in processes for child in (item, *item.children(recursive=True))]
+        listening = [item.laddr for each in everyone for item in each.net_connections() if item.status == "LISTEN"]
+        assert len(listening) >= 3
+        assert {address.ip for address in listening} == {"127.0.0.1"}
+    finally:
+        for item in reversed(processes):
+            item.terminate()
+        for item in processes:
+            item.wait(20)
 
 
 @pytest.mark.slow

@@ -97,6 +97,7 @@ def test_jobs_compute_what_they_own_and_are_cancelled(
     assert "#SBATCH -p short" in script
     assert "#SBATCH --gres=gpu:1" in script
     assert ("tls://" in script) == (encrypted == "true")
+    assert "--dashboard-address 127.0.0.1:0" in script
     assert (slurm / "cancelled").read_text() == "4711\n"
     assert not list((tmp_path / "s").glob(".keys-*")), "the keys are thrown away"
 
