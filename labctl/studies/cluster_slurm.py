@@ -8,6 +8,7 @@ thrown away at the end.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import shutil
 import subprocess
@@ -30,10 +31,12 @@ from tornado.ioloop import IOLoop
 from data.errors import BadInput, LabctlError, Problems
 from labctl.studies.cluster import ClusterWorkers, Coming, order_of
 from labctl.studies.cluster_loop import start_loop
-from labctl.studies.folder import StudyFolder
+from labctl.studies.folder import KEYS, StudyFolder
 from labctl.studies.points import RESOURCE, Point
 from labctl.studies.process import environment
 from labctl.studies.run import TRIES
+
+log = logging.getLogger(__name__)
 
 LOOK_S: Final = 20.0
 """Seconds between two looks at SLURM's queue."""
@@ -119,7 +122,7 @@ def start(path: Path, compute: str, folder: StudyFolder) -> ClusterWorkers:
     if find_spec("dask_jobqueue") is None:
         raise BadInput("jobs of SLURM need dask-jobqueue; install labctl[studies]")
     with ExitStack() as left:
-        keys = Path(left.enter_context(tempfile.TemporaryDirectory(prefix=".keys-", dir=folder.path)))
+        keys = Path(left.enter_context(tempfile.TemporaryDirectory(prefix=KEYS, dir=folder.path)))
         loop, stop = start_loop()
         left.callback(stop)
         cluster = left.enter_context(_scheduler(wanted, keys, loop))
@@ -164,7 +167,10 @@ class _Jobs:
         try:
             yield cls(number)
         finally:
-            subprocess.run(["scancel", number], capture_output=True, check=False)
+            ended = subprocess.run(["scancel", number], capture_output=True, text=True, check=False)
+            if ended.returncode:
+                said = " ".join(ended.stderr.split())
+                log.warning("SLURM has not cancelled the jobs (%s); do it with `scancel %s`", said, number)
 
     def patience(self) -> float:
         """For how long a worker may still come: as long as jobs wait or run."""

@@ -76,6 +76,14 @@ def objections(order: Order, dask_worker: Worker) -> list[str]:
     return found
 
 
+def _unseen(order: Order, point: Point) -> list[str]:
+    """What the point needs and this machine does not see, in a sentence."""
+    folder = StudyFolder(Path(order.folder))
+    unseen = [key for key in point.needs if not folder.appears(key)]
+    where = socket.gethostname()
+    return [f"{where} does not see {key}, which is finished, in {folder.points}" for key in unseen]
+
+
 def compute_far(order: Order, content: Mapping[str, Any]) -> dict[str, Any]:
     """Compute a point; called by Dask in a thread of a worker.
 
@@ -90,7 +98,7 @@ def compute_far(order: Order, content: Mapping[str, Any]) -> dict[str, Any]:
     from distributed import get_worker
 
     worker, point = get_worker(), Point.read(content)
-    if found := objections(order, worker):
+    if found := objections(order, worker) or _unseen(order, point):
         return {"objections": found}
     heard: queue.SimpleQueue[str] = queue.SimpleQueue()
     process = start(order.compute, Path(order.folder), lambda _, line: heard.put(line))

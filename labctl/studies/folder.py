@@ -17,8 +17,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ from labctl.studies.points import Point, Row, check_plan
 
 FORMAT = "labctl study"
 VERSION = 1
+KEYS = ".keys-"
+"""How folders begin that hold the keys of one run."""
+SEEN_S = 60.0
+"""Seconds after which every machine sees what another one has finished: as long as NFS goes on with what it knows."""
+LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,17 @@ class StudyFolder:
         """Whether a point is finished."""
         return (self.place(key) / "result.json").is_file()
 
+    def appears(self, key: str) -> bool:
+        """Whether a point that was finished, maybe by another machine, is there; waits for a slow file system."""
+        until = time.monotonic() + SEEN_S
+        while not self.is_done(key):
+            if time.monotonic() > until:
+                return False
+            time.sleep(LOOK_S)
+            with suppress(OSError):
+                next(self.points.iterdir(), None)  # has NFS ask its server again
+        return True
+
     def finished(self, key: str) -> float:
         """When a finished point was finished, in seconds since the epoch; 0 for one that is not."""
         try:
@@ -197,13 +214,20 @@ class StudyFolder:
 
     def failures(self) -> dict[str, Failure]:
         """What failed, by key."""
-        files = sorted(self._failed.glob("*.json"))
-        found = [Failure(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        found = []
+        for file in sorted(self._failed.glob("*.json")):
+            with suppress(FileNotFoundError):  # a run that begins forgets them
+                found.append(Failure(**json.loads(file.read_text(encoding="utf-8"))))
         return {item.key: item for item in found}
 
     def tidy(self) -> None:
-        """Throw away half-done points, and forget what failed: both are tried again. Only while holding the folder."""
+        """Throw away half-done points, and forget what failed: both are tried again. Only while holding the folder.
+
+        Keys go, too, of a run that was killed.
+        """
         shutil.rmtree(self._failed, ignore_errors=True)
+        for keys in self.path.glob(f"{KEYS}*"):
+            shutil.rmtree(keys, ignore_errors=True)
         self.sweep()
 
     def sweep(self, key: str | None = None) -> None:

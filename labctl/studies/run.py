@@ -108,6 +108,9 @@ class Run:
 
     def _note(self, outcome: Outcome) -> None:
         key, failure = outcome.key, outcome.failure
+        if failure is None and not self._folder.appears(key):
+            place = self._folder.place(key)
+            failure = Failure(key, f"its worker has finished it, and {place} does not show it; look at the file system")
         if failure is None:
             self._done.add(key)
         elif outcome.lost and self._tries[key] < TRIES:

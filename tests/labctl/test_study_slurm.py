@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from data.errors import BadInput, LabctlError, Problems
-from labctl.studies.cluster_slurm import SlurmFile
+from labctl.studies.cluster_slurm import SlurmFile, _Jobs
 from labctl.studies.runner import run_study
 from labctl.studies.spreading import Spread
 from tests.labctl.farms import ROOT, start_offload, until
@@ -160,3 +160,12 @@ def test_without_slurm_one_sentence_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadInput, match="no command sbatch or squeue or scancel here"):
         run_study(TOY, toy_plan(notes), tmp_path / "s", workers=Spread(slurm=slurm_file(tmp_path, loopback)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the toy is for sh and setsid")
+def test_jobs_that_are_not_cancelled_are_named(slurm: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (slurm / "bin" / "sbatch").write_text("#!/bin/sh\ncat > /dev/null\necho 4711\n")
+    (slurm / "bin" / "scancel").write_text("#!/bin/sh\necho 'no controller' >&2\nexit 1\n")
+    with _Jobs.submitted("a script"):
+        pass
+    assert "has not cancelled the jobs (no controller); do it with `scancel 4711`" in caplog.text

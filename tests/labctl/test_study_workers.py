@@ -17,6 +17,7 @@ import pytest
 
 from data.errors import BadInput, Problems
 from labctl.cli import run as labctl
+from labctl.progress import never, silent
 from labctl.studies.folder import Plan, StudyFolder
 from labctl.studies.holding import STALE_S, Holding
 from labctl.studies.local import LocalWorkers
@@ -24,8 +25,10 @@ from labctl.studies.pace import pace
 from labctl.studies.points import Point, Study
 from labctl.studies.process import ONE_THREAD
 from labctl.studies.resources import environments, parse_resources, share
+from labctl.studies.run import Run
 from labctl.studies.runner import run_study
 from labctl.studies.spreading import Spread
+from labctl.studies.workers import Outcome
 from tests.labctl.farms import until
 from tests.labctl.test_studies import TOY, notes, run_toy, toy_plan
 
@@ -252,6 +255,69 @@ def test_who_was_replaced_leaves_the_file_of_the_other_one(tmp_path: Path) -> No
     with Holding(file).held(tmp_path):
         file.write_text(other)
     assert file.read_text() == other
+
+
+class Elsewhere:
+    """Workers of another machine, whose points are seen here only later, or never."""
+
+    def __init__(self, folder: StudyFolder, after_s: float) -> None:
+        self._folder = folder
+        self._after_s = after_s
+        self._begun: list[Point] = []
+        self._threads: list[threading.Timer] = []
+
+    @property
+    def busy(self) -> int:
+        return len(self._begun)
+
+    def free(self, point: Point) -> bool:
+        return True
+
+    def lack(self, point: Point) -> None:
+        return None
+
+    def begin(self, point: Point) -> None:
+        assert all(self._folder.is_done(key) for key in point.needs)
+        self._begun.append(point)
+        timer = threading.Timer(self._after_s, self._finish, [point.key])
+        self._threads.append(timer)
+        timer.start()
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        ended, self._begun = self._begun, []
+        return [Outcome(point.key) for point in ended]
+
+    def close(self) -> None:
+        for timer in self._threads:
+            timer.cancel()
+            timer.join()
+
+    def _finish(self, key: str) -> None:
+        with self._folder.writing(key) as place:
+            self._folder.finish(place, [])
+
+
+@pytest.mark.parametrize(("after_s", "done"), [(0.5, ("a", "b", "c", "d", "e")), (60.0, ())])
+def test_a_finished_point_counts_once_it_is_seen_here(
+    notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_s: float, done: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("labctl.studies.folder.SEEN_S", 2.0 * min(after_s, 1.0))
+    folder, plan = StudyFolder(tmp_path / "s"), toy_plan(notes)
+    folder.begin(plan)
+    workers = Elsewhere(folder, after_s)
+    Run(folder, plan, workers, silent, never).all()
+    workers.close()
+    state = folder.state()
+    assert state.done == done
+    assert all("does not show it" in failure.message for failure in state.failed)
+    assert bool(state.failed) is (not done)
+
+
+def test_keys_of_a_run_that_was_killed_are_thrown_away(notes: Path, tmp_path: Path) -> None:
+    (tmp_path / "s" / ".keys-left").mkdir(parents=True)
+    (tmp_path / "s" / ".keys-left" / "key").touch()
+    assert run_toy(notes, tmp_path / "s").state.complete
+    assert not list((tmp_path / "s").glob(".keys-*"))
 
 
 def test_half_done_points_are_known_by_their_whole_key(notes: Path, tmp_path: Path) -> None:
