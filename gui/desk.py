@@ -90,7 +90,7 @@ class Desk(QObject):
         self._listeners: dict[type[Message], list[Callable[[Any], None]]] = {}
         self._asked: dict[int, tuple[Request, Answer | None, Refusal | None]] = {}
         self._waiting: list[Message] = []
-        self._recall = Recall()
+        self.recall = Recall()
         self._run: RunBegan | None = None
         self.alive = True
         self.bench = BenchStatus("", "", "", ())
@@ -121,7 +121,7 @@ class Desk(QObject):
         self._client.start()
         self.alive = True
         self.lived.emit(True)
-        bench, devices = self._recall.bench, self._recall.devices
+        bench, devices = self.recall.bench, self.recall.devices
         if bench is not None:
             self.ask(bench, lambda _: self._reconnect(devices))
 
@@ -177,7 +177,7 @@ class Desk(QObject):
 
     def _answered(self, message: Answered) -> None:
         request, answered, _ = self._asked.pop(message.number)
-        self._recall.hear(request)
+        self.recall.hear(request)
         script = request.script()
         if script:
             self.lines.append(script)

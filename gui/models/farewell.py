@@ -27,6 +27,10 @@ class Recall:
         """What connects its devices again, once the bench is there."""
         return tuple(self._devices.values())
 
+    def again(self, device: str) -> Connect:
+        """What connects a device as it was connected last, e.g. a board that was simulated in place of the bench's."""
+        return self._devices.get(device, Connect(device))
+
     def hear(self, request: Request) -> None:
         """A request has been carried out."""
         if isinstance(request, UseBench):

@@ -158,7 +158,7 @@ class InstrumentsPanel(QWidget):
     def _reconnect(self) -> None:
         device = self.chosen
         if device is not None and device.connected:
-            self.ask(Connect(device.name))
+            self.ask(self._desk.recall.again(device.name))
 
     def ask(self, request: Connect | Disconnect) -> None:
         """Connect or disconnect; why that failed stands here."""
@@ -175,7 +175,7 @@ class InstrumentsPanel(QWidget):
         menu = QMenu(self)
         choices: list[tuple[str, Connect | Disconnect]] = [("Connect", Connect(device.name))]
         if device.connected:
-            choices = [("Disconnect", Disconnect(device.name)), ("Reconnect", Connect(device.name))]
+            choices = [("Disconnect", Disconnect(device.name)), ("Reconnect", self._desk.recall.again(device.name))]
         if device.name == BOARD:
             choices.append(("Simulate", Connect(BOARD, EMULATED)))
         for text, request in choices:

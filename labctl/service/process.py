@@ -125,6 +125,9 @@ class ServiceClient:
             log.error("the service has not ended within %g s and is terminated; check the hardware by hand", timeout_s)
             process.terminate()
             process.join(timeout_s)
+            if process.is_alive():
+                process.kill()
+                process.join()
         self._gone = True
         reader.join()
         outbox.close()

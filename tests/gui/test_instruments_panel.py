@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 from gui.desk import Desk
 from gui.panels.instruments import InstrumentsPanel
 from gui.theme import DARK, Theme
+from labctl.bench import EMULATED
 from labctl.service.messages import BenchStatus, Device
 from labctl.service.requests.bench import BOARD, Connect, Disconnect, Discover
 from tests.gui.conftest import FakeClient
@@ -52,6 +53,20 @@ def test_a_device_is_connected_and_disconnected_by_one_button(
     assert "SIMULATED" in texts(panel)
     qtbot.mouseClick(panel._connect, Qt.MouseButton.LeftButton)
     assert client.asked[-1] == Disconnect(BOARD)
+
+
+def test_a_simulated_board_is_reconnected_as_one(qtbot: QtBot, desk: Desk, theme: Theme, client: FakeClient) -> None:
+    panel = shown(qtbot, desk, theme)
+    client.tell(status(OFF))
+    desk.look()
+    qtbot.mouseClick(panel._simulate, Qt.MouseButton.LeftButton)
+    assert client.asked == [Connect(BOARD, EMULATED)]
+    client.answer(None)
+    client.tell(status(ON))
+    desk.look()
+    offers = {offer.text: offer for offer in panel.offers()}
+    offers[f"Reconnect {BOARD}"].do()
+    assert client.asked[-1] == Connect(BOARD, EMULATED), "not the hardware of the bench file"
 
 
 def test_why_the_last_attempt_failed_stands_in_the_row(

@@ -95,6 +95,10 @@ def test_a_board_is_calibrated_looked_at_compared_and_the_calibration_applied(
 def _apply_and_revert(told: Told, entry: CalibrationEntry, again: CalibrationEntry) -> None:
     session = told.service.session
     assert session.calibration == "latest"
+    elsewhere = session.runs.parent / Path(entry.file).name
+    elsewhere.write_bytes(Path(entry.file).read_bytes())
+    assert "is not among the runs in" in told.refusal(ApplyCalibration(str(elsewhere))).trouble.sentence
+    assert session.calibration == "latest"
     found = told.answer(ApplyCalibration(entry.file))
     assert isinstance(found, Probed)
     assert found.verdict in ("fresh", "drifted")

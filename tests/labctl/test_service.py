@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -274,6 +277,29 @@ def test_messages_replace_one_another_and_rows_are_dropped_first() -> None:
     assert isinstance(found[-1], ServiceGone)
     assert box.dropped == 3
     assert box.take() == ()
+
+
+def _will_not_end(connection: Connection) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    connection.send("ready")
+    time.sleep(PATIENCE_S)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process can ignore no end elsewhere")
+def test_a_service_that_will_not_end_is_ended() -> None:
+    client, context = ServiceClient(), multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_will_not_end, args=(there,))
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    number = process.pid
+    client._outbox, client._process, client._reader = here, process, threading.Thread(target=lambda: None)
+    client._reader.start()
+    client.close(0.2)
+    assert not client.running
+    assert number is not None
+    assert not psutil.pid_exists(number)
 
 
 def _start_another(client: ServiceClient, bench_file: Path) -> None:

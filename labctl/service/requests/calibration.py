@@ -236,11 +236,14 @@ class ApplyCalibration:
         """Carry it out.
 
         Raises:
-            BadInput: no board is connected, it is another one, or it has moved too far from the calibration.
+            BadInput: no board is connected, it is another one, or it has moved too far from the calibration; or the file
+                lies where live runs and comparisons, and the next service, do not look for it.
         """
         from data.errors import BadInput
         from labctl.calibrations.probing import probe_calibration
 
+        if Path(self.file).resolve().parent != session.bench.runs.resolve():
+            raise BadInput(f"not applied: {self.file} is not among the runs in {session.bench.runs}; copy it there")
         task.progress(0.2, "probing the board")
         found = probe_calibration(session.bench, Path(self.file))
         if found.verdict == "stale":
