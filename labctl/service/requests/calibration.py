@@ -236,8 +236,8 @@ class ApplyCalibration:
         """Carry it out.
 
         Raises:
-            BadInput: no board is connected, it is another one, or it has moved too far from the calibration; or the file
-                lies where live runs and comparisons, and the next service, do not look for it.
+            BadInput: no board is connected, it is another one, or it has moved too far from the calibration; or the
+                file lies where live runs and comparisons, and the next service, do not look for it.
         """
         from data.errors import BadInput
         from labctl.calibrations.probing import probe_calibration
