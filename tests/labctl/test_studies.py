@@ -17,11 +17,8 @@ import pytest
 from data.errors import BadInput
 from labctl.cli import run as labctl
 from labctl.cli import study_commands
-from labctl.studies.calibration import plan as calibration
-from labctl.studies.calibration.plan import calibration_plan
+from labctl.studies.asking import Asked
 from labctl.studies.folder import Plan, StudyFolder
-from labctl.studies.ordering import plan as ordering
-from labctl.studies.ordering.plan import ordering_plan
 from labctl.studies.points import Point, Study, check_plan
 from labctl.studies.registry import STUDIES, find_study
 from labctl.studies.run import TRIES
@@ -239,31 +236,23 @@ def test_publishing_says_what_stands_in_its_way(notes: Path, tmp_path: Path) -> 
     assert table.read_bytes() == result.folder.table.read_bytes()
 
 
-def test_every_study_that_takes_boards_of_any_geometry_is_asked_for_them() -> None:
-    assert PLANS.keys() == {name for name, study in STUDIES.items() if study.any_geometry}
-
-
-PLANS = {
-    "ordering": (ordering_plan, ordering.QUICK, ordering.FULL),
-    "calibration": (calibration_plan, calibration.QUICK, calibration.FULL),
-}
+BOARDS = [name for name, study in STUDIES.items() if study.any_geometry]
 
 
 @pytest.mark.parametrize("geometry", [None, "64x160"])
-@pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize(("name", "scope"), [(name, scope) for name in BOARDS for scope in STUDIES[name].scopes])
 def test_the_command_that_is_named_computes_the_same_plan(
-    name: str, full: bool, geometry: str | None, monkeypatch: pytest.MonkeyPatch
+    name: str, scope: str, geometry: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draw_up, scale = PLANS[name][0], PLANS[name][1 + full]
-    plan = draw_up(replace(scale, geometry=geometry) if geometry else scale, 7)
+    plan = Asked(name, scope, 7, geometry).plan()
+    assert (plan == Asked(name, scope, 7).plan()) == (geometry is None)
     ran: list[Plan] = []
     monkeypatch.setattr(study_commands, "run", lambda plan, *_: ran.append(plan))
     assert labctl(command(plan).split()[1:]) == 0
     assert ran == [plan]
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", BOARDS)
 def test_a_geometry_that_is_none_is_refused_at_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert labctl(["study", name, "--geometry", "128"]) == 2
     assert "it takes ROWSxCOLUMNS" in capsys.readouterr().err
