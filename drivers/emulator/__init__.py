@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from drivers.emulator.options import Options
@@ -32,5 +34,15 @@ def serve(options: Options, announce: Callable[[str], None]) -> None:
     from drivers.emulator import server
 
     if options.until_stdin_closes and hasattr(os, "nice"):
-        os.nice(NICE)
+        _give_way()
     server.serve(options, announce)
+
+
+def _give_way() -> None:
+    """Take the priority of :data:`NICE`."""
+    os.nice(NICE)
+    # Linux shares processors between sessions first, whatever the priorities within them; this process leads its own.
+    group = Path("/proc/self/autogroup")
+    if os.getsid(0) == os.getpid() and group.exists():
+        with suppress(OSError):
+            group.write_text(str(NICE), encoding="ascii")

@@ -32,7 +32,7 @@ def options_from(arguments: Sequence[str] | None = None) -> Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; the exit code is 0 after a stop and 2 for bad options."""
-    from drivers.emulator.server import serve
+    from drivers.emulator import serve
 
     def announce(line: str) -> None:
         sys.stdout.write(line + "\n")

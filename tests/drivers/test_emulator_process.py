@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ import serial
 
 from data.errors import BadInput
 from data.values import Schedule
-from drivers.emulator import EmulatedBoard, Options, start
+from drivers.emulator import NICE, EmulatedBoard, Options, start
 from drivers.emulator.board import Board
 from drivers.emulator.commands import Session
 from drivers.emulator.connection import Connection
@@ -137,6 +138,14 @@ def test_a_board_answers(board: EmulatedBoard, kind: type[TcpPort]) -> None:
         assert ask(port, "SYST:SIM?") == "1"
         port.send(b"\n*IDN?\r\n")
         assert line_of(port).decode().strip() == board.identity
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions are not scheduled as groups here")
+def test_a_board_takes_no_time_from_the_session_that_started_it() -> None:
+    with start(Options(seed=3, physics=SMALL, until_stdin_closes=True)) as board:
+        assert psutil.Process(board.pid).nice() == NICE
+        assert Path(f"/proc/{board.pid}/autogroup").read_text(encoding="ascii").endswith(f"nice {NICE}\n")
+    assert not Path("/proc/self/autogroup").read_text(encoding="ascii").endswith(f"nice {NICE}\n")
 
 
 def test_the_same_requests_have_the_same_answers_by_every_way() -> None:
