@@ -16,9 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from data.errors import BadInput
+from models.batched.checks import check_training
 from models.batched.chunks import chunk_size, member_bytes, shares
 from models.batched.inputs import Augment, Inputs, LabelledInputs, augmented
 from models.batched.noise import NoisePlan
@@ -109,21 +108,9 @@ class _Job:
         device: torch.device,
     ) -> _Job:
         recipe.check()
-        if not members:
-            raise BadInput("there is no member to train")
-        below = [member.seed for member in members if member.seed < 0]
-        if below:
-            raise BadInput(f"the seed of a member is {below[0]}; it must be 0 or more")
         inputs = Inputs.of(data, recipe.dtype, device)
         noisy = injected(build, data, kind)
-        for member in members:
-            member.strengths.check(noisy.points)
-        normed = any(isinstance(module, _BatchNorm) for module in noisy.modules())
-        if normed and 1 in (recipe.batch, len(inputs) % recipe.batch):
-            raise BadInput(
-                f"one of {len(inputs)} samples would be a batch of its own, of which batch norm can learn "
-                f"nothing; take another batch size than {recipe.batch}"
-            )
+        check_training(noisy, members, len(inputs), recipe)
         size = sum(parameter.numel() for parameter in noisy.parameters())
         each = member_bytes(noisy.points, size, recipe.batch, recipe.dtype)
         return cls(build, data, inputs, recipe, kind, augment, noisy, each)

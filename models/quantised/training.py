@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from data.errors import Cancelled
 from data.labelled import Labelled
+from models.batched.checks import check_seed, check_training
 from models.batched.values import Member, Recipe, Stream, generator
 from models.network import Progress
 from models.noise import ADDITIVE, NoiseKind, NoisyModule, Strengths, clamp_weights, clampable, inject
@@ -60,9 +61,11 @@ def train_quantised(
         Cancelled: ``should_stop`` said so.
     """
     recipe.check()
+    check_seed(member.seed)
     inputs, labels = torch.from_numpy(samples.inputs).to(recipe.dtype), torch.from_numpy(samples.labels)
     net = build(generator(member.seed, Stream.WEIGHTS)).to(recipe.dtype)
     noisy = quantise(inject(net, kind, inputs[:2]), quantisation)
+    check_training(noisy, [member], len(inputs), recipe)
     noisy.set_strengths(training=member.strengths)
     noisy.train()
     order, noise = generator(member.seed, Stream.ORDER), generator(member.seed, Stream.NOISE)

@@ -226,6 +226,19 @@ def test_a_training_can_be_stopped_and_watched():
         train_quantised(small, Quantisation(4), task(), MEMBER, replace(RECIPE, learning_rate=0))
 
 
+def test_members_that_cannot_be_trained_together_cannot_be_trained_alone():
+    with pytest.raises(BadInput, match="the seed of a member is -1"):
+        train_quantised(small, Quantisation(4), task(), replace(MEMBER, seed=-1), RECIPE)
+    with pytest.raises(BadInput, match="there is no point 'conv9'"):
+        train_quantised(small, Quantisation(4), task(), replace(MEMBER, strengths=Strengths.at("conv9", 1.0)), RECIPE)
+
+    def normed(chance):
+        return nn.Sequential(small(chance), nn.BatchNorm1d(4), nn.ReLU())
+
+    with pytest.raises(BadInput, match="a batch of its own"):
+        train_quantised(normed, Quantisation(4), task(), MEMBER, replace(RECIPE, batch=1))
+
+
 def test_weights_are_kept_within_the_clamp():
     clamped = train_quantised(small, Quantisation(4, 1.0), task(), MEMBER, replace(RECIPE, clamp=0.1))
     free = train_quantised(small, Quantisation(4, 1.0), task(), MEMBER, RECIPE)
