@@ -8,6 +8,7 @@ from math import ceil, isfinite
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from labctl.report.plots import drawing
 from labctl.studies.walking import comparisons
@@ -31,6 +32,7 @@ def midpoint_figure(results: Results, setups: Sequence[Setup]) -> Figure:
                 levels = [results.midpoint(setup, trained, name) for name in names]
                 _levels(axes, levels, shift, trained)
             axes.set_yscale("log")
+            axes.yaxis.set_minor_formatter(NullFormatter())
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
             axes.axvline(0.5, color="#1b1f24", lw=0.6)
             axes.set_title(setup.network, fontsize=9)
