@@ -38,13 +38,40 @@ MEGABYTE: Final = 2**20
 Condition = Callable[[], bool]
 
 
+class Spread:
+    """How often times of each length came, in bins: as much memory after an hour as after a second.
+
+    Args:
+        bin_ms: width of a bin; quantiles are as coarse.
+        longest_ms: times beyond it share the last bin; the maximum is exact all the same.
+    """
+
+    def __init__(self, bin_ms: float = 0.05, longest_ms: float = 5000.0) -> None:
+        self._bin_ms = bin_ms
+        self._counts = np.zeros(round(longest_ms / bin_ms) + 1, np.int64)
+        self.maximum = 0.0
+
+    def add(self, time_ms: float) -> None:
+        """Count one."""
+        self._counts[min(int(time_ms / self._bin_ms), len(self._counts) - 1)] += 1
+        self.maximum = max(self.maximum, time_ms)
+
+    def quantile(self, share: float) -> float:
+        """The upper end of the bin below which this share of the times lies, in milliseconds; 0 when there are none."""
+        total = self._counts.sum()
+        if not total:
+            return 0.0
+        place = int(np.searchsorted(self._counts.cumsum(), share * total))
+        return min((place + 1) * self._bin_ms, self.maximum)
+
+
 class Pulse(QObject):
     """Measures how long the event loop lets a timer wait, and how long it computes meanwhile, while it is counted."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gaps: list[float] = []
-        self.work: list[float] = []
+        self.gaps = Spread()
+        self.work = Spread()
         self.counting = False
         self._last = time.perf_counter()
         self._worked = time.thread_time()
@@ -60,8 +87,8 @@ class Pulse(QObject):
     def _tick(self) -> None:
         now, worked = time.perf_counter(), time.thread_time()
         if self.counting:
-            self.gaps.append((now - self._last) * 1000)
-            self.work.append((worked - self._worked) * 1000)
+            self.gaps.add((now - self._last) * 1000)
+            self.work.add((worked - self._worked) * 1000)
         self._last, self._worked = now, worked
 
 
@@ -126,15 +153,15 @@ class Rehearsal:
         self._pulse.counting = False
         self.figures["points_per_s"] = self._points / (time.monotonic() - at)
         self._desk.cancel(training)
-        live_growth = _memory() - memory
+        self.figures["live_growth_mb"] = max(_memory() - memory, 0.0)
+        self.figures["live_minutes"] = (time.monotonic() - at) / 60
         yield from self._million()
         yield from self._open_and_close()
-        self.figures["memory_growth_mb"] = self.figures.pop("runs_growth_mb") + max(live_growth, 0.0)
-        gaps = np.array(self._pulse.gaps or [0.0])
-        self.figures["loop_gap_ms_p99"] = float(np.percentile(gaps, 99))
-        self.figures["loop_gap_ms_max"] = float(gaps.max())
+        self.figures["memory_growth_mb"] = self.figures["live_growth_mb"] + self.figures["runs_growth_mb"]
+        self.figures["loop_gap_ms_p99"] = self._pulse.gaps.quantile(0.99)
+        self.figures["loop_gap_ms_max"] = self._pulse.gaps.maximum
         # What the window itself computes between two turns: a busy computer makes gaps longer, and not this.
-        self.figures["loop_work_ms_max"] = float(max(self._pulse.work, default=0.0))
+        self.figures["loop_work_ms_max"] = self._pulse.work.maximum
         self._pulse.stop()
 
     def _ready(self) -> bool:

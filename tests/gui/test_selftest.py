@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from pytestqt.qtbot import QtBot
@@ -14,6 +15,7 @@ import gui.selftest
 from data.errors import LabctlError
 from gui.desk import Desk
 from gui.panels.plot import PlotPanel
+from gui.rehearsal import Spread
 from gui.selftest import LIMITS, rehearse
 from gui.theme import Theme
 from tests.gui.plots import finished
@@ -53,6 +55,21 @@ def test_a_window_that_cannot_be_opened_says_why(monkeypatch: pytest.MonkeyPatch
         rehearse(0.05, 1)
 
 
+def test_times_are_counted_in_bins_of_the_same_memory() -> None:
+    rng = np.random.default_rng(1)
+    times = rng.gamma(2.0, 3.0, 20_000)
+    spread = Spread()
+    assert (spread.quantile(0.99), spread.maximum) == (0.0, 0.0)
+    for time_ms in times:
+        spread.add(float(time_ms))
+    assert spread.maximum == times.max()
+    for share in (0.5, 0.99):
+        assert spread.quantile(share) == pytest.approx(np.quantile(times, share), abs=0.06)
+    spread.add(9000.0)
+    assert spread.quantile(1.0) == pytest.approx(5000.0, abs=0.1)
+    assert spread.maximum == 9000.0
+
+
 @pytest.mark.slow
 def test_the_real_window_comes_to_the_end_of_its_rehearsal() -> None:
     found = rehearse(0.05, 5)
@@ -64,8 +81,6 @@ def test_the_real_window_comes_to_the_end_of_its_rehearsal() -> None:
 
 @pytest.mark.slow
 def test_memory_is_flat_over_five_hundred_runs(qtbot: QtBot, desk: Desk, theme: Theme) -> None:
-    import numpy as np
-
     panel = PlotPanel(desk, theme)
     qtbot.addWidget(panel)
     panel.resize(660, 420)
