@@ -186,6 +186,8 @@ class Desk(QObject):
             answered(message.value)
 
     def _failed(self, message: Failed) -> None:
+        if message.number not in self._asked:
+            return  # asked of a service that was gone, before its end was heard of: the end has told it
         request, _, failed = self._asked.pop(message.number)
         if failed is not None:
             failed(message.trouble)

@@ -260,6 +260,14 @@ def test_a_service_that_has_ended_can_be_started_again(
     close(qtbot, window)
 
 
+def test_what_was_asked_while_the_service_ended_is_refused_once(client: FakeClient, desk: Desk) -> None:
+    refused: list[Trouble] = []
+    number = desk.ask(Steer("pause"), failed=refused.append)
+    client.tell(ServiceGone("the bench service has ended"), Failed(number, Trouble("failed", "it is gone")))
+    desk.look()
+    assert [trouble.sentence for trouble in refused] == ["the bench service has ended"]
+
+
 def test_starting_again_brings_back_the_last_bench_only() -> None:
     recall = Recall()
     assert (recall.bench, recall.devices) == (None, ())
