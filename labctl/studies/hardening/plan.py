@@ -138,21 +138,19 @@ QUICK = Scale(
     ),
 )
 
-_WIDE = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_WIDE = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 MEDIUM = replace(
     QUICK,
     name="medium",
     lessons=(
-        Lesson("digits", "mlp", 100, 64, 1e-3),
-        Lesson("digits-16", "lenet5", 60, 64, 1e-3),
-        Lesson(KEYWORDS, "mlp", 40, 128, 1e-3),
-        Lesson(KEYWORDS, "cnn_s", 20, 128, 5e-4),
+        Lesson("digits", "mlp", 60, 64, 2e-3),
+        Lesson("digits-16", "lenet5", 60, 64, 2e-3),
+        Lesson(KEYWORDS, "mlp", 24, 128, 1e-3),
     ),
     seeds=5,
     scales=MappingProxyType({4: _WIDE, 8: _WIDE}),
-    draws=4,
-    boards=replace(QUICK.boards, boards=2, seeds=4, epochs=8, coarser=(1, 2), noises=(0.7, 1.4, 2.8, 5.6, 8.0, 11.0)),
+    boards=replace(QUICK.boards, boards=2, epochs=6, coarser=(1, 2), noises=(0.7, 1.4, 2.8, 5.6, 8.0, 11.0)),
 )
 
 FULL = replace(
@@ -165,7 +163,8 @@ FULL = replace(
         Lesson(KEYWORDS, "cnn_s", 150, 512, 5e-4),
     ),
     strengths=_decades(-2, 2, 4),
-    scales=MappingProxyType({4: (*_WIDE, 32.0, 64.0), 8: (*_WIDE, 32.0, 64.0)}),
+    scales=MappingProxyType({4: (0.125, *_WIDE, 32.0, 64.0), 8: (0.125, *_WIDE, 32.0, 64.0)}),
+    draws=4,
     speech="full",
     boards=replace(MEDIUM.boards, boards=3, seeds=5, epochs=10, utterances=0),
 )
