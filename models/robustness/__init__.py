@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.robustness.binarisation import Binarisation, binarisation, two_levels, unit_sizes
+from models.robustness.binarisation import Binarisation, binarisation, on_or_off, two_levels, unit_sizes
 from models.robustness.execution import executed_strengths, tailored_repeats, uniform_repeats
 from models.robustness.growth import signal_to_noise, weight_growth
 from models.robustness.midpoint import Curve, Midpoint, fit_midpoint, midpoint_ratio
@@ -19,6 +19,7 @@ __all__ = [
     "executed_strengths",
     "fit_midpoint",
     "midpoint_ratio",
+    "on_or_off",
     "over_seeds",
     "signal_to_noise",
     "survival",

@@ -10,7 +10,10 @@ activations that are not zero by themselves:
   are cut at a level and so have no tails in each other: a normal distribution has 2.65 for its halves, a uniform one
   sqrt(12) = 3.46, and only what is well above says that there are two. Of groups far apart both give the same.
 
-Whether decisions need more than the two levels is answered by :func:`two_levels` in place of the activations.
+Whether decisions need more than the two levels is answered by :func:`two_levels` or :func:`on_or_off` in place of the
+activations. Multiplicative noise much stronger than 1 turns the sign of half of them: what is left to decide by is
+their size, large or small. So under such noise it is sizes that are to be judged, :func:`on_or_off` and the share of
+the variance of absolute values (0.67 for those of a normal distribution).
 """
 
 from __future__ import annotations
@@ -74,6 +77,18 @@ def binarisation(activations: Values) -> Binarisation:
         high=float(high.mean() + ordered.mean()),
         upper_share=(count - cut) / count,
     )
+
+
+def on_or_off(activations: Values, sizes: Values, cut: float) -> Values:
+    """Each unit's activations as one size where they are large, and nothing where they are small, without sign.
+
+    Args:
+        activations: shape (samples, ...).
+        sizes: one a unit, shape (...), of :func:`unit_sizes`, from other samples than those that are judged.
+        cut: from where on they are large, in units of ``sizes``; that of the least variance within the two groups lies
+            halfway between ``low`` and ``high`` of :func:`binarisation`.
+    """
+    return np.asarray(np.where(np.abs(activations) > cut * sizes, sizes, 0.0), activations.dtype)
 
 
 def unit_sizes(activations: Values) -> Values:

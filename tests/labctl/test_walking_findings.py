@@ -45,6 +45,7 @@ CLAIMS = {
     "signal over noise": Truth(grown=0.5),
     "closer to two levels": Truth(explained=0.6),
     "Signs alone": Truth(signs=0.2),
+    "On and off": Truth(signs=0.2),
     "survive": Truth(left=0.1),
     "Batch norm lowers": Truth(normed=2.0),
     "tailored": Truth(gain=-0.05),

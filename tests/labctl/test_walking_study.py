@@ -25,7 +25,7 @@ from labctl.studies.runner import command, run_study
 from labctl.studies.walking import names
 from labctl.studies.walking.clean import clean_rows
 from labctl.studies.walking.compute import compute
-from labctl.studies.walking.datasets import keep_keywords, load_data
+from labctl.studies.walking.datasets import keep_keywords, load_data, spread
 from labctl.studies.walking.layers import Inside
 from labctl.studies.walking.noisy import noisy_rows
 from labctl.studies.walking.plan import (
@@ -41,6 +41,8 @@ from labctl.studies.walking.plan import (
     plan_of_scope,
     walking_plan,
 )
+from models.batched import Member
+from models.noise import Strengths
 from models.robustness.survival import EXTREME
 from tests.data.imagefiles import write_cifar_binary, write_mnist
 
@@ -189,7 +191,7 @@ def test_networks_trained_with_noise_are_judged_under_it_and_looked_into(few_dig
     sizes = {(row["seed"], row["injection"]): row["value"] for row in by(rows, quantity=names.WEIGHTS, strength=0.0)}
     for row in by(rows, quantity=names.WEIGHTS, strength=1e-9):
         assert row["value"] == pytest.approx(sizes[row["seed"], row["injection"]], rel=0.02)
-    for quantity in (names.SIGNAL, names.EXPLAINED, names.TWO_LEVELS, names.QUIET):
+    for quantity in (names.SIGNAL, names.EXPLAINED, names.EXPLAINED_SIZES, names.SIGNS, names.ON_OFF, names.QUIET):
         assert len(by(rows, quantity=quantity, strength=0.0)) == 2 * 8
         assert len(by(rows, quantity=quantity, strength=1e-9)) == 2 * 8
 
@@ -214,7 +216,7 @@ def test_a_network_that_decides_by_signs_keeps_its_accuracy_with_two_levels() ->
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((300, 1, 2, 2)).astype(np.float32)
     part = Labelled(inputs, (inputs[:, 0, 0, 0] > 0).astype(np.int64))
-    rows = list(Inside(Signed().eval(), part, part).rows(("fc1", "input"), {}, levels=True))
+    rows = list(Inside(Signed().eval(), part, part, Member(1)).rows(("fc1", "input"), {}, levels=True))
     # In front of the first layer's outputs is that layer, of the sizes 2, 0, 0, 0; behind them the second, of size 3.
     assert by(rows, quantity=names.WEIGHTS, injection="fc1")[0]["value"] == pytest.approx(1.0)
     assert by(rows, quantity=names.WEIGHTS_BEHIND, injection="fc1")[0]["value"] == pytest.approx(3.0)
@@ -222,7 +224,7 @@ def test_a_network_that_decides_by_signs_keeps_its_accuracy_with_two_levels() ->
     assert not by(rows, quantity=names.WEIGHTS, injection="input")
     (signal,) = by(rows, quantity=names.SIGNAL, injection="fc1")
     assert signal["value"] == pytest.approx(2 * inputs[:, 0, 0, 0].std(), rel=1e-5)
-    assert by(rows, quantity=names.TWO_LEVELS, injection="fc1")[0]["value"] == 1.0
+    assert by(rows, quantity=names.SIGNS, injection="fc1")[0]["value"] == 1.0
     assert by(rows, quantity=names.EXPLAINED, injection="fc1")[0]["value"] == pytest.approx(2 / np.pi, abs=0.06)
 
 
@@ -235,10 +237,51 @@ def test_what_signs_lose_is_seen() -> None:
     # The second class begins at 1, not at 0: half of what lies between has the wrong sign.
     inputs = rng.standard_normal((400, 1, 2, 2)).astype(np.float32)
     part = Labelled(inputs, (2 * inputs[:, 0, 0, 0] > 1).astype(np.int64))
-    rows = list(Inside(net, part, part).rows(("fc1",), {}, levels=True))
+    rows = list(Inside(net, part, part, Member(1)).rows(("fc1",), {}, levels=True))
     assert by(rows, quantity=names.QUIET)[0]["value"] == 1.0
     between = np.mean((inputs[:, 0, 0, 0] > 0) & (2 * inputs[:, 0, 0, 0] < 1))
-    assert by(rows, quantity=names.TWO_LEVELS)[0]["value"] == pytest.approx(1 - between, abs=1e-6)
+    assert by(rows, quantity=names.SIGNS)[0]["value"] == pytest.approx(1 - between, abs=1e-6)
+
+
+class Sized(nn.Module):
+    """Decides by whether one number, of size about 1 or 0.01, is large, once noise of strength 1e4 has gone over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(4, 2)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        large = nn.functional.relu(pictures.flatten(1))
+        decided: torch.Tensor = self.out(large)
+        return decided
+
+
+def test_a_network_that_needs_its_noise_is_judged_under_it() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    sizes = np.where(labels[:, None] == 1, 1.0, 1e-4) * rng.uniform(0.9, 1.1, (400, 4))
+    part = Labelled((sizes * rng.choice([-1.0, 1.0], (400, 4))).astype(np.float32).reshape(-1, 1, 2, 2), labels)
+    net = Sized().eval()
+    with torch.no_grad():
+        net.out.weight.copy_(torch.tensor([[0.0] * 4, [1.0] * 4]))
+        net.out.bias.copy_(torch.tensor([100.0, 0.0]))
+    member = Member(1, Strengths.at("input", 1e4))
+    (row,) = [list(Inside(net, part, part, member).rows(("input",), {}, levels=True))]
+    value = {item["quantity"]: item["value"] for item in row}
+    # Its threshold is that of noisy sums: without noise everything is below.
+    assert value[names.QUIET] == pytest.approx(np.mean(labels == 0))
+    assert value[names.ALL_LEVELS] > 0.9
+    assert value[names.ON_OFF] == pytest.approx(value[names.ALL_LEVELS], abs=0.02)
+    # Signs are the same for large and small.
+    assert value[names.SIGNS] < 0.7
+    assert value[names.EXPLAINED_SIZES] > 0.95
+
+
+def test_samples_are_taken_from_the_whole_part() -> None:
+    labels = np.repeat(np.arange(10), 70)
+    part = Labelled(np.zeros((700, 1, 2, 2), np.float32), labels)
+    assert np.bincount(spread(part, 500).labels).tolist() == [50] * 10
+    assert len(spread(part, 900)) == 700
 
 
 def test_points_of_another_kind_are_refused(tmp_path: Path) -> None:

@@ -13,17 +13,18 @@ import pandas as pd
 from labctl.studies.walking.names import (
     ACCURACY,
     ADDITIVE,
+    ALL_LEVELS,
     CHANCE,
     EVERYWHERE,
     EXECUTED,
-    EXPLAINED,
+    EXPLAINED_SIZES,
     LEVEL_EXECUTED,
     MULTIPLICATIVE,
     NOWHERE,
-    QUIET,
+    ON_OFF,
     SIGNAL,
+    SIGNS,
     TAILORED,
-    TWO_LEVELS,
     UNIFORM,
     WEIGHTS,
 )
@@ -43,7 +44,7 @@ class Truth:
         everywhere: midpoint of noise everywhere.
         raised: midpoints of training with noise over those without.
         grown: size of weights and signal, with noise in training over without.
-        explained: variance that two levels explain, with noise in training; 0.7 without.
+        explained: variance of sizes that two levels explain, with noise in training; 0.7 without.
         signs: accuracy with two levels, trained with noise; 0.5 without.
         left: accuracy at extreme strength.
         gain: accuracy of tailored less uniform repeats.
@@ -121,9 +122,10 @@ def _inside(
         rows += [
             {**where, "quantity": WEIGHTS, "value": size * jitter},
             {**where, "quantity": SIGNAL, "value": size * jitter},
-            {**where, "quantity": EXPLAINED, "value": explained + 0.001 * at["seed"]},
-            {**where, "quantity": TWO_LEVELS, "value": signs + 0.001 * at["seed"]},
-            {**where, "quantity": QUIET, "value": 0.95},
+            {**where, "quantity": EXPLAINED_SIZES, "value": explained + 0.001 * at["seed"]},
+            {**where, "quantity": SIGNS, "value": signs + 0.001 * at["seed"]},
+            {**where, "quantity": ON_OFF, "value": signs + 0.001 * at["seed"]},
+            {**where, "quantity": ALL_LEVELS, "value": 0.95},
         ]
     return rows
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from labctl.studies.walking.names import (
     ADDITIVE,
+    ALL_LEVELS,
     EVERYWHERE,
-    EXPLAINED,
+    EXPLAINED_SIZES,
     INPUT,
     MULTIPLICATIVE,
-    QUIET,
+    SIGNS,
     TAILORED,
-    TWO_LEVELS,
     UNIFORM,
     WEIGHTS_BEHIND,
     Trained,
@@ -89,40 +89,46 @@ def exponential(found: Estimate) -> Estimate:
 
 
 def binarised(results: Results, setup: Setup) -> Compared:
-    """Share of variance that two levels explain, trained with the strongest noise that is borne less without, by point.
+    """Share of the variance of sizes that two levels explain: trained with the strongest noise borne less without.
 
-    The input is what it is; it is left out.
+    By point. Sizes, as strong noise of this kind leaves nothing of a sign. The input is what it is; it is left out.
     """
     if setup.noise != MULTIPLICATIVE:
         return {}
-    return _less_clean(results, setup, EXPLAINED)
+    return _less_clean(results, setup, EXPLAINED_SIZES)
 
 
-def signs(results: Results, setup: Setup, trained: Trained) -> Compared:
+def coded(results: Results, setup: Setup, trained: Trained, code: str = SIGNS) -> Compared:
     """Accuracy with two levels less that with the activations as they are, by point.
 
-    Of networks trained with the strongest multiplicative noise at the point that is borne, or of those of the same
-    seeds trained without noise.
+    Of networks trained with the strongest multiplicative noise at the point that is borne, under that noise, or of
+    those of the same seeds trained without noise, without.
+
+    Args:
+        results: of the study.
+        setup: with multiplicative noise; there is nothing of others.
+        trained: which networks.
+        code: ``SIGNS`` or ``ON_OFF``.
     """
-    return {name: over_seeds(values) for name, values in _signs(results, setup, trained).items()}
+    return {name: over_seeds(values) for name, values in _coded(results, setup, trained, code).items()}
 
 
-def signs_less_clean(results: Results, setup: Setup) -> Compared:
-    """How much less signs alone cost in networks trained with the noise, by point."""
-    clean = _signs(results, setup, "clean")
-    return {n: _difference(v, clean[n]) for n, v in _signs(results, setup, "noisy").items() if n in clean}
+def coded_less_clean(results: Results, setup: Setup, code: str = SIGNS) -> Compared:
+    """How much less two levels alone cost in networks trained with the noise, by point."""
+    clean = _coded(results, setup, "clean", code)
+    return {n: _difference(v, clean[n]) for n, v in _coded(results, setup, "noisy", code).items() if n in clean}
 
 
-def _signs(results: Results, setup: Setup, trained: Trained) -> dict[str, list[float]]:
+def _coded(results: Results, setup: Setup, trained: Trained, code: str) -> dict[str, list[float]]:
     found = {}
     for name in results.injections(setup, "noisy"):
         strength = results.strongest_bearable(setup, name) if trained == "noisy" else 0.0
         if setup.noise != MULTIPLICATIVE or strength is None or name == INPUT:
             continue
-        with_signs = results.by_seed(TWO_LEVELS, setup, "noisy", name, strength)
-        quiet = results.by_seed(QUIET, setup, "noisy", name, strength)
-        if with_signs and quiet:
-            found[name] = [one - other for one, other in zip(with_signs, quiet, strict=True)]
+        two = results.by_seed(code, setup, "noisy", name, strength)
+        every = results.by_seed(ALL_LEVELS, setup, "noisy", name, strength)
+        if two and every:
+            found[name] = [one - other for one, other in zip(two, every, strict=True)]
     return found
 
 

@@ -83,5 +83,10 @@ def _keywords(folder: Path) -> LabelledSet:
 
 def budgeting_part(data: LabelledSet) -> Labelled:
     """Samples by which budgets of repeats may be drawn up: validation where there is some, else some of training."""
-    part = data.train if data.validation is None else data.validation
-    return part.select(slice(0, HELD_OUT))
+    return spread(data.train if data.validation is None else data.validation, HELD_OUT)
+
+
+def spread(part: Labelled, count: int) -> Labelled:
+    """At most so many samples, evenly from the whole part: recordings come word by word, the first are all one word."""
+    chosen = min(count, len(part))
+    return part.select(np.arange(chosen) * len(part) // max(chosen, 1))

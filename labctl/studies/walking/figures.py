@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter
 
 from labctl.report.plots import drawing
 from labctl.studies.walking import comparisons
-from labctl.studies.walking.names import EVERYWHERE, SIGNAL, TAILORED, UNIFORM, Trained
+from labctl.studies.walking.names import EVERYWHERE, ON_OFF, SIGNAL, TAILORED, UNIFORM, Trained
 from labctl.studies.walking.results import Results, Setup
 from models.robustness import Estimate, Midpoint
 from models.robustness.survival import EXTREME
@@ -83,18 +83,19 @@ def growth_figure(results: Results, setups: Sequence[Setup]) -> Figure:
 
 
 def level_figure(results: Results, setups: Sequence[Setup]) -> Figure:
-    """Loss of accuracy with signs alone against the share of variance that two levels explain more."""
+    """Loss of accuracy with on and off alone against the variance of sizes that two levels explain more."""
     with drawing(6.5, 3.4) as figure:
         axes = figure.subplots()
         for number, setup in enumerate(setups):
-            explained, kept = comparisons.binarised(results, setup), comparisons.signs(results, setup, "noisy")
+            explained = comparisons.binarised(results, setup)
+            kept = comparisons.coded(results, setup, "noisy", ON_OFF)
             names = [name for name in explained if name in kept]
             at = [explained[name].value for name in names]
             _bars(axes, at, [kept[name] for name in names], f"C{number}", setup.network)
         axes.axhline(0.0, color="#1b1f24", lw=0.8)
         axes.axvline(0.0, color="#1b1f24", lw=0.8)
-        axes.set_xlabel("variance explained by two levels, with less without noise")
-        axes.set_ylabel("accuracy with signs less without")
+        axes.set_xlabel("variance of sizes explained by two levels, with less without noise")
+        axes.set_ylabel("accuracy with on and off less as they are")
         axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 

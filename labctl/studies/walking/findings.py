@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 from labctl.studies.walking import comparisons
-from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, MULTIPLICATIVE, SIGNAL, WEIGHTS
+from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, MULTIPLICATIVE, ON_OFF, SIGNAL, SIGNS, WEIGHTS
 from labctl.studies.walking.results import Results
 from models.robustness import Estimate
 from models.robustness.survival import KEPT
@@ -133,19 +133,22 @@ def _growth(results: Results) -> list[Finding]:
 def _binarisation(results: Results) -> list[Finding]:
     setups = [setup for setup in results.setups if setup.noise == MULTIPLICATIVE]
     shares = [item for s in setups for item in comparisons.binarised(results, s).values()]
-    gained = [item for s in setups for item in comparisons.signs_less_clean(results, s).values()]
-    noisy = [item.value for s in setups for item in comparisons.signs(results, s, "noisy").values()]
-    clean = [item.value for s in setups for item in comparisons.signs(results, s, "clean").values()]
-    note = f"They cost {_points(noisy)} points on average, {_points(clean)} there." if noisy and clean else ""
-    return [
+    found = [
         judge(
-            "Under multiplicative noise activations come closer to two levels",
+            "Under multiplicative noise sizes of activations come closer to two levels",
             shares,
             0.0,
-            _range("Share of variance that two levels explain, with less without", shares),
-        ),
-        judge("Signs alone then cost less accuracy than in networks trained without noise", gained, 0.0, note),
+            _range("Share of their variance that two levels explain, with less without", shares),
+        )
     ]
+    for code, what in ((SIGNS, "Signs alone"), (ON_OFF, "On and off alone, large or small,")):
+        gained = [item for s in setups for item in comparisons.coded_less_clean(results, s, code).values()]
+        noisy = [item.value for s in setups for item in comparisons.coded(results, s, "noisy", code).values()]
+        clean = [item.value for s in setups for item in comparisons.coded(results, s, "clean", code).values()]
+        note = f"They cost {_points(noisy)} points on average, {_points(clean)} there." if noisy and clean else ""
+        claim = f"{what} then cost less accuracy, under that noise, than in networks trained without noise"
+        found.append(judge(claim, gained, 0.0, note))
+    return found
 
 
 def _survival(results: Results) -> Finding:

@@ -10,7 +10,7 @@ from labctl.studies.points import Row
 from labctl.studies.walking.clean import counted, depths, strengths_of
 from labctl.studies.walking.layers import Inside
 from labctl.studies.walking.names import ACCURACY, ADDITIVE, EVERYWHERE, MULTIPLICATIVE, NOWHERE
-from labctl.studies.walking.training import own_accuracies, points_of, quiet_accuracies, train
+from labctl.studies.walking.training import noise_of, own_accuracies, points_of, quiet_accuracies, train
 from models.batched import Member, TrainedMembers
 
 Settings = Mapping[str, Any]
@@ -30,14 +30,14 @@ def noisy_rows(data: LabelledSet, settings: Settings) -> Iterator[Row]:
     for row, (seed, value) in enumerate(zip(seeds, quiet, strict=True)):
         where = {"seed": seed, "injection": NOWHERE, "depth": depth[NOWHERE], "strength": 0.0}
         yield {**where, "quantity": ACCURACY, "value": float(value), "count": len(data.test)}
-        yield from _inside(trained, row, data, settings, (EVERYWHERE, *points), where)
+        yield from _inside(trained, row, data, settings, (EVERYWHERE, *points), where, depth)
     noisy = range(len(seeds), len(members))
     found = own_accuracies(trained.select(noisy), data.test, settings, [[members[row].strengths] for row in noisy])
     own = [(place, seed) for place in places for seed in seeds]
     for row, ((injection, strength), seed), value in zip(noisy, own, found[:, 0], strict=True):
         where = {"seed": seed, "injection": injection, "depth": depth[injection], "strength": strength}
         yield {**where, "quantity": ACCURACY, "value": float(value), "count": counted(data.test, settings)}
-        yield from _inside(trained, row, data, settings, (injection,), where)
+        yield from _inside(trained, row, data, settings, (injection,), where, depth)
 
 
 def _inside(
@@ -47,7 +47,9 @@ def _inside(
     settings: Settings,
     points: tuple[str, ...],
     where: Mapping[str, Any],
+    depth: Mapping[str, int],
 ) -> Iterator[Row]:
     if settings["noise"] in (ADDITIVE, MULTIPLICATIVE):
-        inside = Inside(trained.net(row), data.train, data.test)
-        yield from inside.rows(points, where, levels=settings["noise"] == MULTIPLICATIVE)
+        inside = Inside(trained.net(row), data.train, data.test, trained.members[row], noise_of(settings))
+        for found in inside.rows(points, where, levels=settings["noise"] == MULTIPLICATIVE):
+            yield {**found, "depth": depth[str(found["injection"])]}

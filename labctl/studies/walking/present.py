@@ -110,13 +110,16 @@ def _levels(document: Document, results: Results) -> None:
         return
     document.heading("Two levels under multiplicative noise")
     document.text(
-        "Share of the variance of a point's activations that two levels explain (two values: 1, normal 0.64, "
-        "uniform 0.75), each unit in units of its own size; and accuracy without noise when only the signs of the "
-        "activations are kept, with one size a unit from training samples, less accuracy with the activations as they "
-        "are. At the strongest noise in training that is borne."
+        "Explained: share of the variance of the sizes of a point's activations, without their sign, that two levels "
+        "explain (two values: 1, absolute values of a normal distribution 0.67), each unit in units of its own mean "
+        "size. Signs: accuracy when only the signs of the activations are kept, with one size a unit from training "
+        "samples, less accuracy with the activations as they are. On, off: likewise, each activation one size or "
+        "nothing, as it is large or small, whatever its sign; noise much stronger than 1 leaves no sign to decide by. "
+        "Networks trained with noise are judged under it, at the strongest that is borne, as many know nothing without "
+        "it; those trained without, without."
     )
     document.table(header, rows)
-    caption = "Each point is an injection point of a network; to the right and up is decision by signs."
+    caption = "Each point is an injection point of a network; to the right and up is decision by on and off."
     document.figure(figures.level_figure(results, setups), "levels", caption)
 
 

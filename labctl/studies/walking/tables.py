@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from labctl.studies.walking import comparisons
-from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, SIGNAL, WEIGHTS, WEIGHTS_BEHIND
+from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, ON_OFF, SIGNAL, SIGNS, WEIGHTS, WEIGHTS_BEHIND, Trained
 from labctl.studies.walking.published import EVERYWHERE_LEVELS, LAYER_LEVELS
 from labctl.studies.walking.results import Results, Setup
 from models.robustness import Estimate, Midpoint, midpoint_ratio
 
+TRAINED: tuple[Trained, ...] = ("noisy", "clean")
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -74,21 +75,23 @@ def growth(results: Results, setups: Sequence[Setup]) -> Table:
 
 
 def levels(results: Results, setups: Sequence[Setup]) -> Table:
-    """Closeness to two levels, and what signs alone cost."""
+    """Closeness to two levels, and what two levels alone cost."""
     rows = []
     for setup in setups:
         explained = comparisons.binarised(results, setup)
-        noisy, clean = (comparisons.signs(results, setup, trained) for trained in ("noisy", "clean"))
+        costs = [comparisons.coded(results, setup, trained, code) for code in (SIGNS, ON_OFF) for trained in TRAINED]
         for name, more in explained.items():
             strength = results.strongest_bearable(setup, name)
-            cells = [difference_text(more), points_text(noisy.get(name)), points_text(clean.get(name))]
+            cells = [difference_text(more), *(points_text(cost.get(name)) for cost in costs)]
             rows.append([f"{setup.network}: {name}", f"{strength:.3g}", *cells])
     header = [
         "network: noise at",
         "strength",
         "explained, with less without",
         "signs / points",
-        "signs, without / points",
+        "signs, trained without / points",
+        "on, off / points",
+        "on, off, trained without / points",
     ]
     return header, rows
 
