@@ -12,8 +12,10 @@ its interval Student's t of their scatter, which holds 90 % with and without sca
 (delta method) as a floor under it would hold 99 % where nothing else scatters. They are the interval of a single seed.
 What the seeds' midpoints share does not show in their scatter: the error of the common steepness, which matters where
 few strengths lie on the fall. It is taken from the counting errors and added.
-A curve that falls from top to bottom between two strengths says no more than that its midpoint is between them, and the
-interval reaches from one to the other.
+A curve that ends above chance, as under multiplicative noise, is fitted with its plateau
+(:mod:`models.robustness.fall`). A curve that falls from top to bottom between two strengths says no more than that its
+midpoint is between them, and so does one that the fit misses by far or whose counts contradict it; the interval reaches
+from one to the other, in ratios too.
 """
 
 from __future__ import annotations
@@ -25,10 +27,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
-from scipy.special import expit
 
 from data.errors import BadInput
+from models.robustness.fall import fit_fall
 from models.robustness.spread import LEVEL, Estimate, over_seeds
 
 Floats = NDArray[np.float64]
@@ -41,8 +42,10 @@ LEAST_SIGNAL = 3.0
 """Standard errors by which the clean accuracy must be above chance."""
 _TOP_AND_BOTTOM = (0.1, 0.9)
 """Shares of the height of a curve; an accuracy between them says where it falls."""
-_STEEPNESS = (0.5, 60.0)
-"""Of the logistic, per decade; steeper is a step between two strengths of any grid."""
+GREATEST_MISFIT = 0.05
+"""Root mean square difference of accuracies and fit from which on the fit says nothing of the midpoint."""
+CLEARLY = 2.0
+"""Standard errors of counting by which an accuracy is clearly above or below half."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ class Midpoint:
         status: whether the strengths that were tried determine it; see :data:`Status`.
         estimate: the level with its interval, in units of strength; where it is not identified the value is NaN and
             the interval is what the strengths leave open.
-        by_seed: between what two strengths the midpoint of every training lies: twice the same where it is on the grid,
-            ``inf`` above a midpoint beyond the strongest, 0 below one under the weakest.
+        by_seed: between what two strengths the midpoint of every training lies: twice the same where the fit tells it,
+            neighbours on the grid where it falls between them at once, ``inf`` above a midpoint beyond the strongest,
+            0 below one under the weakest.
         steepness: of the logistic, per decade; NaN where nothing was fitted.
         misfit: root mean square difference of accuracies and logistic; NaN where nothing was fitted.
         common: variance of log10 of the level by counting errors that all seeds share.
@@ -153,12 +157,16 @@ def fit_midpoint(curve: Curve, level: float = LEVEL) -> Midpoint:
     weakest, strongest = float(curve.strengths[0]), float(curve.strengths[-1])
     # Fitted a little outside of the grid by a seed that crosses half at its end.
     levels = np.where(levels > strongest, inf, np.where(levels < weakest, 0.0, levels))
-    lows = np.where(levels == inf, strongest, levels)
-    highs = np.where(levels == 0, weakest, levels)
+    nearest, furthest = _brackets(curve)
+    unresolved = _unresolved(curve, levels, nearest, furthest) | (inside & (misfit > GREATEST_MISFIT))
+    levels = np.where(unresolved, np.clip(levels, nearest, furthest), levels)
+    lows = np.where(levels == inf, strongest, np.where(unresolved, nearest, levels))
+    highs = np.where(levels == 0, weakest, np.where(unresolved, furthest, levels))
     status = _status(levels)
     if status == "identified":
-        found = over_seeds(np.log10(levels).tolist(), variance=variance, common=common, level=level)
-        estimate = _widened(_from_log(found), curve)
+        found = _from_log(over_seeds(np.log10(levels).tolist(), variance=variance, common=common, level=level))
+        low, high = min(found.low, lows[unresolved].min(initial=inf)), max(found.high, highs[unresolved].max(initial=0))
+        estimate = Estimate(found.value, float(low), float(high), seeds)
     else:
         estimate = Estimate(nan, float(lows.min()), float(highs.max()), seeds)
     return Midpoint(status, estimate, tuple(zip(lows.tolist(), highs.tolist(), strict=True)), steepness, misfit, common)
@@ -246,64 +254,58 @@ def _status(levels: Floats) -> Status:
     return "identified" if np.all(np.isfinite(levels) & (levels > 0)) else "partly"
 
 
-def _widened(found: Estimate, curve: Curve) -> Estimate:
-    """The interval, reaching as far as strengths between which some seed falls from top to bottom at once."""
-    height = (curve.clean - curve.chance)[:, None]
-    share = (curve.accuracy - curve.chance) / height
-    unresolved = ~np.any((share > _TOP_AND_BOTTOM[0]) & (share < _TOP_AND_BOTTOM[1]), axis=1)
-    if not unresolved.any():
-        return found
-    fallen = np.argmax(share[unresolved] < 0.5, axis=1)
-    low, high = curve.strengths[fallen - 1].min(), curve.strengths[fallen].max()
-    return Estimate(found.value, min(found.low, float(low)), max(found.high, float(high)), found.seeds)
+def _brackets(curve: Curve) -> tuple[Floats, Floats]:
+    """Strengths that hold each seed's midpoint by counting alone, shape (seeds,): clearly above half, clearly below.
+
+    The second is the first that is clearly below, the first the last before it that is clearly above; 0 and ``inf``
+    where there is none.
+    """
+    half = (curve.clean + curve.chance)[:, None] / 2
+    error = CLEARLY * np.sqrt(half * (1 - half) / curve.trials)
+    lows, highs = np.zeros(len(half)), np.full(len(half), inf)
+    for seed, (above, below) in enumerate(
+        zip(curve.accuracy > half + error, curve.accuracy < half - error, strict=True)
+    ):
+        end = int(np.argmax(below)) if below.any() else len(below)
+        before = np.flatnonzero(above[:end])
+        lows[seed] = curve.strengths[before[-1]] if len(before) else 0.0
+        highs[seed] = curve.strengths[end] if end < len(below) else inf
+    return lows, highs
+
+
+def _unresolved(curve: Curve, levels: Floats, lows: Floats, highs: Floats) -> NDArray[np.bool_]:
+    """Seeds on the grid of which no more is known than between which strengths their midpoint lies, shape (seeds,).
+
+    They fall from top to bottom at once, or the fitted curve passes half where the counts say that it does not.
+    """
+    share = (curve.accuracy - curve.chance) / (curve.clean - curve.chance)[:, None]
+    steps = ~np.any((share > _TOP_AND_BOTTOM[0]) & (share < _TOP_AND_BOTTOM[1]), axis=1)
+    on_grid = np.isfinite(levels) & (levels > 0)
+    return np.asarray(on_grid & (steps | (levels < lows) | (levels > highs)), np.bool_)
 
 
 def _fit(curve: Curve, inside: NDArray[np.bool_]) -> _Fitted:
     """Least squares for the seeds that cross half on the grid."""
-    at, measured = np.log10(curve.strengths), curve.accuracy[inside]
-    height = curve.clean[inside] - curve.chance
+    at, measured, clean = np.log10(curve.strengths), curve.accuracy[inside], curve.clean[inside]
+    height = clean - curve.chance
     count = len(measured)
-
-    def falling(parameters: Floats) -> Floats:
-        steepness = np.exp(parameters[-1])
-        return np.asarray(expit(-steepness * (at - parameters[:-1, None])), np.float64)
-
-    def residuals(parameters: Floats) -> Floats:
-        return np.ravel(curve.chance + height[:, None] * falling(parameters) - measured)
-
-    def jacobian(parameters: Floats) -> Floats:
-        share, steepness = falling(parameters), np.exp(parameters[-1])
-        slope = height[:, None] * share * (1 - share)
-        columns = np.zeros((count, len(at), count + 1))
-        columns[np.arange(count), :, np.arange(count)] = steepness * slope
-        columns[:, :, -1] = -steepness * slope * (at - parameters[:-1, None])
-        return columns.reshape(-1, count + 1)
-
-    crossing = _crossings(at, measured, (curve.clean[inside] + curve.chance) / 2)
-    limits = np.log(np.array(_STEEPNESS))
-    bounds = (np.append(np.full(count, at[0] - 1), limits[0]), np.append(np.full(count, at[-1] + 1), limits[1]))
-    tried = [
-        least_squares(residuals, np.append(crossing, np.log(start)), jac=jacobian, bounds=bounds)
-        for start in (2.0, 6.0, 20.0)
-    ]
-    best = min(tried, key=lambda fit: float(fit.cost))
-    slopes, found = jacobian(best.x), np.asarray(best.x, np.float64)
-    gain = np.linalg.pinv(slopes.T @ slopes) @ slopes.T
-    rate = np.ravel(curve.chance + height[:, None] * falling(found))
+    crossing = _crossings(at, measured, (clean + curve.chance) / 2)
+    found = fit_fall(at, measured, curve.chance, height, crossing)
+    gain = np.linalg.pinv(found.slopes.T @ found.slopes) @ found.slopes.T
+    rate = np.ravel(curve.chance + height[:, None] * found.shares)
     # How the fit moves with each clean accuracy: that of a seed scales the curve of that seed.
-    by_clean = gain.reshape(count + 1, count, -1) * falling(found)
-    clean = curve.clean[inside]
+    by_clean = gain.reshape(len(gain), count, -1) * found.shares
     counting = (gain * (rate * (1 - rate))) @ gain.T / curve.trials
     shift = by_clean.sum(axis=2)
     counting += (shift * (clean * (1 - clean))) @ shift.T / curve.clean_trials
-    errors = counting[:-1, :-1]
+    errors = counting[:count, :count]
     pairs = errors[~np.eye(count, dtype=bool)]
     # Accuracies on either side of half hold the midpoint between two strengths, whatever the steepness.
     most = float(_gaps(at, crossing).mean()) ** 2 / 12
     return _Fitted(
-        levels=10.0 ** found[:-1],
-        steepness=float(np.exp(found[-1])),
-        misfit=float(np.sqrt(np.mean(np.square(best.fun)))),
+        levels=10.0**found.at,
+        steepness=found.steepness,
+        misfit=float(np.sqrt(np.mean(np.square(found.residuals)))),
         variance=float(np.mean(np.diag(errors))),
         common=min(max(float(pairs.mean()), 0.0), most) if pairs.size else 0.0,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from data.errors import BadInput
 from models.robustness import Curve, Midpoint, fit_midpoint, midpoint_ratio
+from models.robustness.fall import shares_and_slopes
 from models.robustness.spread import Estimate, over_seeds
 
 GRID = 10.0 ** np.arange(-2, 2.01, 0.25)
@@ -137,6 +138,49 @@ def test_a_plateau_above_half_is_no_midpoint() -> None:
     assert found.status == "above"
 
 
+def levelling_curve(rng: np.random.Generator, plateau: float, midpoint: float = 3.0, scatter: float = 0.08) -> Curve:
+    """Three networks that keep a share of their height at any strength; half of it is left at the midpoint."""
+    at = np.log10(GRID) - np.log10(midpoint) - scatter * rng.standard_normal((3, 1))
+    ends = plateau + 0.02 * rng.standard_normal((3, 1))
+    share = ends + (1 - ends) * (1 - 2 * ends) / (1 - 2 * ends + 10 ** (2 * at))
+    correct = rng.binomial(1000, 0.1 + 0.85 * share).astype(float)
+    return Curve(GRID, correct, 1000, np.full(3, 950.0), 1000, 0.1)
+
+
+@pytest.mark.parametrize("plateau", [0.15, 0.35])
+def test_intervals_hold_the_midpoint_of_curves_that_end_above_chance(plateau: float) -> None:
+    rng, held, trials = np.random.default_rng(7), 0, 100
+    for _ in range(trials):
+        found = fit_midpoint(levelling_curve(rng, plateau))
+        assert found.misfit < 0.03
+        held += found.estimate.low <= 3.0 <= found.estimate.high
+    assert 83 <= held <= 97
+
+
+@pytest.mark.parametrize("ends", [np.array([]), np.array([0.0, 0.3])])
+def test_slopes_of_a_fall_are_those_of_its_shares(ends: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    at, half = np.linspace(-2, 2, 9), np.array([-0.3, 0.4])
+    start = np.concatenate([half, [1.2], ends])
+    _, slopes = shares_and_slopes(at, half, 1.2, ends)
+    for index, column in enumerate(np.moveaxis(slopes, -1, 0)):
+        ends_of_step = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[index] += sign * 1e-6
+            ends_of_step.append(shares_and_slopes(at, moved[:2], moved[2], moved[3:])[0])
+        assert np.allclose(column, (ends_of_step[0] - ends_of_step[1]) / 2e-6, atol=1e-7)
+    assert shares_and_slopes(half, half, 1.2, ends)[0].diagonal() == pytest.approx([0.5, 0.5])
+
+
+def test_a_fit_that_the_counts_contradict_leaves_what_they_say() -> None:
+    strengths = np.array([0.3, 1.0, 3.0, 10.0, 100.0, 10000.0])
+    accuracy = np.array([0.87, 0.80, 0.63, 0.61, 0.57, 0.15])
+    found = fit_midpoint(Curve(strengths, 1000 * np.stack([accuracy] * 3), 1000, np.full(3, 890.0), 1000, 1 / 12))
+    # Half is at 0.487: more than that is left at 100.
+    assert found.by_seed == ((100.0, 10000.0),) * 3
+    assert found.estimate.low <= 100 <= found.estimate.value <= 10000 <= found.estimate.high
+
+
 def test_misfit_tells_a_curve_that_is_no_logistic() -> None:
     plateau = np.where(GRID < 0.5, 0.95, np.where(GRID < 5, 0.4, 0.1))
     counts = 1000 * np.stack([plateau] * 3)
@@ -165,6 +209,14 @@ def test_ratios_are_taken_seed_by_seed() -> None:
 def test_ratios_of_several_are_those_of_their_geometric_means() -> None:
     found = midpoint_ratio([identified(2.0, 2.0), identified(8.0, 8.0)], [identified(0.5, 0.5)])
     assert found.value == pytest.approx(8.0)
+
+
+def test_ratios_know_no_more_of_a_step_than_the_strengths_around_it() -> None:
+    accuracy = np.where(GRID < 0.5, 0.9, 0.1)
+    step = fit_midpoint(Curve(GRID, 1000 * np.stack([accuracy] * 2), 1000, np.full(2, 900.0), 1000, 0.1))
+    ratio = midpoint_ratio([step], [identified(0.4, 0.4)])
+    assert (ratio.low, ratio.high) == pytest.approx((10**-0.5 / 0.4, 10**-0.25 / 0.4))
+    assert not ratio.known
 
 
 def test_ratios_of_what_is_only_bounded_are_bounds() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WHAT = (
     "The midpoint is the strength of noise at which accuracy is halfway between that without noise and chance. "
     f"Brackets are {LEVEL:.0%} intervals over training seeds; 'more than' and 'less than' stand for midpoints beyond "
-    "the strengths that were tried."
+    "the strengths that were tried, 'a to b' for what the strengths leave open between."
 )
 
 
