@@ -10,7 +10,7 @@ import pytest
 
 from labctl.studies.walking.comparisons import late_over_early, noisy_over_clean, normed_over_plain
 from labctl.studies.walking.findings import Finding, conclusions, find, judge
-from labctl.studies.walking.names import ADDITIVE, EVERYWHERE
+from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, EXECUTED, LEVEL_EXECUTED, MULTIPLICATIVE
 from labctl.studies.walking.present import present
 from labctl.studies.walking.published import EVERYWHERE_LEVELS, LAYER_LEVELS
 from labctl.studies.walking.results import Results, Setup
@@ -47,7 +47,8 @@ CLAIMS = {
     "Signs alone": Truth(signs=0.2),
     "On and off": Truth(signs=0.2),
     "survive": Truth(left=0.1),
-    "Batch norm lowers": Truth(normed=2.0),
+    "Batch norm lowers the midpoint of additive": Truth(normed=2.0),
+    "Batch norm lowers the midpoint of multiplicative": Truth(normed=2.0),
     "tailored": Truth(gain=-0.05),
 }
 
@@ -66,7 +67,8 @@ def test_the_opposite_is_not_found(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["additive noise early layers", "additive noise everywhere raises", "Batch norm lowers"]
+    "words",
+    ["additive noise early layers", "additive noise everywhere raises", "Batch norm lowers the midpoint of additive"],
 )
 def test_what_scatters_more_than_it_differs_is_undecided(words: str) -> None:
     vague = Truth(levels=(1.0,) * 6, raised=1.0, normed=1.0, everywhere=1.0, scatter=0.3)
@@ -139,6 +141,21 @@ def test_the_report_says_what_was_found_with_intervals(tmp_path: Path) -> None:
     level = document["midpoints"][str(PLAIN)]["clean"]["out"]
     assert level["interval"][0] < 10.0 < level["interval"][1]
     assert {item["answer"] for item in document["findings"]} == {"found"}
+
+
+def test_networks_that_no_execution_was_repeated_for_are_named(tmp_path: Path) -> None:
+    table = known_table(KNOWN)
+    normed = table["batch_norm"].astype(bool) & table["quantity"].isin([EXECUTED, LEVEL_EXECUTED])
+    text = present(table[~normed], tmp_path).markdown
+    assert "Not for mlp on digits, batch norm: the midpoint of noise everywhere is not identified" in text
+    assert "Not for" not in present(table, tmp_path).markdown
+
+
+def test_batch_norm_is_judged_for_each_noise_apart() -> None:
+    plain, normed = (known_table(KNOWN.but(normed=normed)) for normed in (2.0, 0.5))
+    table = pd.concat([plain[plain["noise"] == ADDITIVE], normed[normed["noise"] == MULTIPLICATIVE]])
+    answers = {item.claim.split()[6]: item.answer for item in find(Results(table)) if "Batch norm" in item.claim}
+    assert answers == {"additive": "not found", "multiplicative": "found"}
 
 
 def test_a_table_without_networks_makes_a_page(tmp_path: Path) -> None:

@@ -88,13 +88,27 @@ def test_everything_wrong_with_a_plan_is_said_at_once() -> None:
     wrong = replace(
         TINY,
         seeds=0,
-        cells=(Cell("imagenet", "mlp", 1), Cell("digits", "transformer", 1, noises=("loud",))),
-        grids={"": replace(SMALL, trained=(1.0, 0.5))},
+        cells=(Cell("imagenet", "mlp", 1), Cell("digits", "transformer", 0, noises=("loud",))),
+        grids={
+            "": replace(SMALL, trained=(1.0, 0.5), layer=(1.0,)),
+            "additive": replace(SMALL, trained=(float("inf"),)),
+        },
+        repeats=(0,),
     )
     with pytest.raises(Problems) as error:
         walking_plan(wrong, 1)
-    for words in ("0 seeds", "no data 'imagenet'", "no network 'transformer'", "no noise called 'loud'", "ascending"):
+    for words in (
+        "0 seeds",
+        "no data 'imagenet'",
+        "no network 'transformer'",
+        "no noise called 'loud'",
+        "any noise must be pos",
+    ):
         assert words in str(error.value)
+    for words in ("transformer on digits needs epochs", "executed at least once", "two strengths layer", "of additive"):
+        assert words in str(error.value)
+    with pytest.raises(Problems, match="no networks"):
+        walking_plan(replace(TINY, cells=()), 1)
 
 
 def test_only_image_sets_that_are_there_are_learnt(tmp_path: Path) -> None:

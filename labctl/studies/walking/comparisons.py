@@ -48,11 +48,11 @@ def noisy_over_clean(results: Results, setup: Setup) -> Compared:
     return found
 
 
-def normed_over_plain(results: Results, trained: Trained) -> Compared:
-    """Midpoints everywhere of networks with batch norm over those without, by network and noise."""
+def normed_over_plain(results: Results, trained: Trained, noise: str | None = None) -> Compared:
+    """Midpoints everywhere of networks with batch norm over those without, by network and noise, or of one noise."""
     found = {}
     for setup in results.setups:
-        if not setup.batch_norm:
+        if not setup.batch_norm and noise in (None, setup.noise):
             other = Setup(setup.data, setup.net, True, setup.noise)
             plain, normed = (results.midpoint(item, trained, EVERYWHERE) for item in (setup, other))
             if normed is not None and plain is not None and comparable(normed, plain):

@@ -73,7 +73,7 @@ def find(results: Results) -> list[Finding]:
         *_growth(results),
         *_binarisation(results),
         _survival(results),
-        _batch_norm(results),
+        *(_batch_norm(results, noise) for noise in noises),
         _execution(results),
     ]
 
@@ -163,11 +163,11 @@ def _survival(results: Results) -> Finding:
     return judge("Networks trained with multiplicative noise of any strength survive it", shifted, 0.0, note)
 
 
-def _batch_norm(results: Results) -> Finding:
-    ratios = list(comparisons.normed_over_plain(results, "clean").values())
+def _batch_norm(results: Results, noise: str) -> Finding:
+    ratios = list(comparisons.normed_over_plain(results, "clean", noise).values())
     lowered = [Estimate(-e.value, -e.high, -e.low, e.seeds) for e in ratios]
     note = _range("Midpoint everywhere with over without", ratios)
-    return judge("Batch norm lowers the midpoint of noise everywhere", lowered, -1.0, note)
+    return judge(f"Batch norm lowers the midpoint of {noise} noise everywhere", lowered, -1.0, note)
 
 
 def _execution(results: Results) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from data.errors import BadInput, Problems
@@ -273,14 +274,18 @@ def _check(scale: Scale) -> None:
     from models.nets.registry import NETS
     from models.noise import kind_named
 
-    problems = []
+    problems = [] if scale.cells else ["there are no networks"]
     if scale.seeds < 1 or scale.draws < 1:
         problems.append(f"there are {scale.seeds} seeds and {scale.draws} draws; there must be at least one of each")
+    if not all(count >= 1 for count in scale.repeats):
+        problems.append("every operation is executed at least once; the mean repeats of a budget are 1 or more")
     if "" not in scale.grids:
         problems.append("there are no strengths for kinds of noise that have none of their own")
     for cell in scale.cells:
         if cell.net not in NETS:
             problems.append(f"there is no network {cell.net!r}; known are {', '.join(NETS)}")
+        if cell.epochs < 1 or cell.batch < 1 or not 0 < cell.learning_rate < inf:
+            problems.append(f"{cell.net} on {cell.data} needs epochs, samples in a batch and a learning rate above 0")
         for check, name in ((check_name, cell.data), *((kind_named, noise) for noise in cell.noises)):
             try:
                 check(name)
@@ -289,7 +294,9 @@ def _check(scale: Scale) -> None:
     for noise, grids in scale.grids.items():
         for name in ("layer", "everywhere", "trained", "trained_everywhere"):
             strengths = getattr(grids, name)
-            if any(not s > 0 for s in strengths) or list(strengths) != sorted(set(strengths)):
+            if any(not 0 < s < inf for s in strengths) or list(strengths) != sorted(set(strengths)):
                 problems.append(f"the strengths {name} of {noise or 'any noise'} must be positive and ascending")
+            if len(strengths) < 2 and not name.startswith("trained"):
+                problems.append(f"a midpoint needs two strengths {name} of {noise or 'any noise'} at least")
     if problems:
         raise Problems(f"the plan of the study {NAME}", problems)

@@ -95,7 +95,8 @@ def _growth(document: Document, results: Results) -> None:
         "square, with over without noise in training; all layers are in front of noise everywhere. "
         "Signal: likewise the standard deviation over samples of the activations at the point; noise is absolute, so "
         "this is also what training gains in signal over noise. Each at the strongest noise in training under which "
-        "more than half of the accuracy above chance is left; nothing learnt lies before the input."
+        "more than half of the accuracy above chance is left; nothing learnt lies before the input. Weights do not "
+        "hold the scales of batch norm, which makes up for any size of the weights in front of it: these need not grow."
     )
     document.table(header, rows)
     if any(row[-1] for row in rows):
@@ -136,10 +137,16 @@ def _survival(document: Document, results: Results) -> None:
 
 
 def _execution(document: Document, results: Results) -> None:
-    setups = [setup for setup in results.setups if results.executed(setup)]
-    if not setups:
+    clean = [setup for setup in results.setups if setup.noise == ADDITIVE and results.clean(setup, "clean")]
+    setups = [setup for setup in clean if results.executed(setup)]
+    if not clean:
         return
     document.heading("Repeated execution")
+    missing = [setup.network for setup in clean if setup not in setups]
+    if missing:
+        document.text(f"Not for {'; '.join(missing)}: the midpoint of noise everywhere is not identified there.")
+    if not setups:
+        return
     document.text(
         "Networks trained without noise, under additive noise everywhere at its midpoint; every operation is executed "
         "several times and averaged. Tailored budgets are in proportion to 1 / midpoint of each point and have the "
@@ -176,8 +183,9 @@ def _method(document: Document, results: Results) -> None:
         "Every network is trained with Adam on cross-entropy, learning rate falling to 0 along a cosine, no weight "
         f"decay; {seeds} seeds, which fix initial weights, order of samples and noise. Noise is fresh for every sample "
         "and pass. A network trained with noise is judged under noise of the same strength at the same place, so each "
-        "strength is a training of its own. Accuracy is that after the last epoch, on test samples that nothing was "
-        "chosen by."
+        "strength is a training of its own. Accuracy is that after the last epoch, on test samples; no network and no "
+        "budget was chosen by them, but which strength is the strongest that is borne was read from them. Intervals "
+        "are over seeds with these test samples; other samples would move all seeds together."
     )
 
 
