@@ -105,7 +105,8 @@ _MULTIPLIED = Grids(
     layer=decades(-1, 3, 4),
     everywhere=decades(-1.5, 1.5, 4),
     trained=(*decades(-0.5, 1, 2), 1e2, 1e4, EXTREME),
-    trained_everywhere=decades(-1, 1, 2),
+    # Accuracy falls within half a decade here, and training with noise moves the fall by less than that.
+    trained_everywhere=decades(-0.75, 0.25, 8),
 )
 QUICK = Scale(
     name="quick",
@@ -119,7 +120,7 @@ QUICK = Scale(
 )
 MEDIUM = Scale(
     name="medium",
-    seeds=5,
+    seeds=4,
     cells=(
         Cell(KEYWORDS, "cnn-s", 8, noises=(ADDITIVE,), walked=False),
         Cell("digits-16", "lenet5", 20, batch=64, learning_rate=3e-3),
