@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from data.errors import BadInput
 from models.quantised.rules import Quantisation, need_brevitas
@@ -59,13 +59,21 @@ def quantise(net: Net, quantisation: Quantisation) -> Net:
 
 def activation_steps(net: nn.Module) -> Mapping[str, float]:
     """The step between two activations of each quantised rectifier by its name, in the order of the network."""
+    return {name: float(module.act_quant.scale().detach()) for name, module in quantised_rectifiers(net).items()}
+
+
+def quantised_rectifiers(net: nn.Module) -> Mapping[str, Any]:
+    """Brevitas' rectifiers by their names, in the order of the network."""
     import brevitas.nn as quantised
 
-    return {
-        name: float(module.act_quant.scale().detach())
-        for name, module in net.named_modules()
-        if isinstance(module, quantised.QuantReLU)
-    }
+    return {name: module for name, module in net.named_modules() if isinstance(module, quantised.QuantReLU)}
+
+
+def largest_activation(rectifier: Any) -> Tensor:
+    """The largest activation that a quantised rectifier gives, as a tensor without axes."""
+    quantiser = rectifier.act_quant
+    largest: Tensor = quantiser.scale().detach() * (2 ** quantiser.bit_width().detach() - 1)
+    return largest.reshape(())
 
 
 def _linear(module: nn.Linear, quantisation: Quantisation) -> nn.Module:

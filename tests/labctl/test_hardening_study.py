@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +38,7 @@ from labctl.studies.hardening.findings import (
 )
 from labctl.studies.hardening.names import (
     CONSTANT,
+    CUT,
     ELSEWHERE,
     LEARNED,
     MEAN_FACTOR,
@@ -334,6 +335,16 @@ TINY = plans.Scale(
         coarser=(1,),
     ),
 )
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_learned_scales_follow_the_activations(bits, tmp_path):
+    (lesson,) = [lesson for lesson in plans.QUICK.lessons if lesson.key == "digits-mlp"]
+    settings = {"lesson": asdict(lesson), "strengths": (0.1, 1.0), "draws": 1, "bits": bits, "scales": (), "seed": 1501}
+    rows = list(compute(Point("a", {"kind": "quantised", **settings}), tmp_path, {}))
+    cut = {row["part"]: row["value"] for row in rows if row["quantity"] == CUT}
+    assert set(cut) == {VALIDATION, TEST}
+    assert max(cut.values()) < 0.1, "it was left behind, and the network it is compared for is a crippled one"
 
 
 def test_the_smallest_study_runs_and_reports(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from models.nets import cnn_s, lenet5, mlp, resnet18, vgg11
 from models.noise import ADDITIVE, Strengths, inject
 from models.quantised.nets import activation_steps, quantise
 from models.quantised.rules import Quantisation
-from models.quantised.training import accuracies, train_quantised
+from models.quantised.training import accuracies, cut_shares, train_quantised
 
 
 def weights_by_hand(weights, bits, per_channel):
@@ -212,6 +212,29 @@ def test_a_quantised_network_learns_and_noise_costs_it_what_it_knows():
     assert np.array_equal(accuracies(trained, unseen, grid, seed=1, draws=3), right)
     assert accuracies(trained, unseen, grid[1:2], 1)[0] != accuracies(trained, unseen, grid[1:2], 2)[0]
     assert trained.evaluation_strengths == Strengths()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_what_a_rectifier_cuts_is_counted(bits):
+    def two(chance):
+        return mlp(chance, shape=(1, 6, 4), classes=4, hidden=(24, 12))
+
+    trained = train_quantised(two, Quantisation(bits, 0.04), task(), MEMBER, replace(RECIPE, epochs=3))
+    trained.set_strengths(evaluation=Strengths.everywhere(0.3))
+    shares, (first, second) = cut_shares(trained, task(700, seed=5)), activation_steps(trained)
+    assert list(shares) == [first, second]
+    assert trained.evaluation_strengths == Strengths.everywhere(0.3)
+    weights = {name: array(value) for name, value in trained.named_parameters()}
+    names = [name for name in weights if name.endswith("weight")]
+    values, expected = task(700, seed=5).inputs.reshape(700, -1).astype(np.float64), []
+    for name in names[:2]:
+        sums = values @ weights_by_hand(weights[name], bits, per_channel=False).T
+        sums += weights[name.replace("weight", "bias")]
+        step = {4: 15, 8: 256}[bits] * 0.04 / (2**bits - 1)
+        expected.append(np.mean(sums[sums > 0] > step * (2**bits - 1)))
+        values = activations_by_hand(sums, step, bits)
+    assert list(shares.values()) == pytest.approx(expected, abs=2e-3)
+    assert (max(expected) > 0.1) == (bits == 4), "a ceiling of 0.6 cuts, one of 10 does not"
 
 
 def test_a_training_can_be_stopped_and_watched():

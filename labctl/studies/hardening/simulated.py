@@ -12,6 +12,7 @@ from labctl.studies.hardening.names import (
     ACCURACY,
     ALPHA,
     CONSTANT,
+    CUT,
     EVERYWHERE,
     LEARNED,
     NOISY,
@@ -26,11 +27,15 @@ from labctl.studies.points import Row
 from models.batched import Member, Recipe, evaluate, train_members
 from models.noise import ADDITIVE, SILENT, Constant, Strengths, Vant
 from models.quantised.rules import Quantisation
-from models.quantised.training import accuracies, train_quantised
+from models.quantised.training import accuracies, cut_shares, train_quantised
 
 Needs = Mapping[str, Path]
-_COLLECTED_EPOCHS = 2
-"""A learned scale starts from the activations of so many epochs, at most those of Brevitas' own 300 steps."""
+_COLLECTED = 300
+"""Steps whose activations a learned scale starts from: Brevitas' own number, in short trainings half of all steps.
+
+From then on the optimiser moves it, by no more than the learning rate in a step. Activations still grow severalfold
+in the first epochs, so a scale that starts from fewer steps is left behind, and cuts a third of them for good.
+"""
 
 
 def train_float_arms(settings: Mapping[str, Any], _: Path, needs: Needs) -> Iterable[Row]:
@@ -58,15 +63,17 @@ def train_quantised_arms(settings: Mapping[str, Any], _: Path, needs: Needs) -> 
     lesson = lesson_of(settings)
     data = load_data(lesson.data, needs)
     strengths, bits, seed = tuple(settings["strengths"]), settings["bits"], settings["seed"]
-    steps = -(-len(data.train) // lesson.batch)
+    steps = lesson.epochs * -(-len(data.train) // lesson.batch)
     for scale in (None, *settings["scales"]):
-        quantisation = Quantisation(bits, scale, min(300, _COLLECTED_EPOCHS * steps))
+        quantisation = Quantisation(bits, scale, min(_COLLECTED, max(steps // 2, 1)))
         net = train_quantised(builder(lesson.net, data), quantisation, data.train, Member(seed), recipe(lesson))
         arm: dict[str, str | float] = {"arm": LEARNED} if scale is None else {"arm": CONSTANT, "scale": scale}
         for part, samples in parts(data).items():
             found = accuracies(net, samples, grid_of(strengths), seed, settings["draws"])
             names = {**arm, "bits": bits, "train_strength": 0.0, "seed": seed}
             yield from rows(lesson, data, part, names, by_strength(strengths, found), settings["draws"])
+            where = {"data": lesson.data, "net": lesson.net, "part": part}
+            yield {**where, **names, "quantity": CUT, "value": max(cut_shares(net, samples).values())}
 
 
 def recipe(lesson: Lesson) -> Recipe:
