@@ -18,10 +18,12 @@ from labctl.studies.hardening.analysis import (
     area,
     best_quantised,
     board_difference,
+    chosen_by_others,
     chosen_coarser,
     chosen_scale,
     chosen_strength,
     constant_less_learned,
+    learns_nothing_from,
     midpoint,
     noisy_less_quantised,
     surfaces,
@@ -51,7 +53,7 @@ from labctl.studies.hardening.names import (
     VANT,
 )
 from labctl.studies.hardening.present import present
-from labctl.studies.hardening.results import Results, Way
+from labctl.studies.hardening.results import Judged, Results, Way
 from labctl.studies.points import Point, check_plan
 from labctl.studies.registry import find_study
 from labctl.studies.runner import run_study
@@ -164,6 +166,47 @@ def test_scales_are_chosen_on_validation_inputs_alone():
     assert swapped.value == pytest.approx(-less.value, abs=1e-6)
 
 
+def test_the_page_says_where_noisy_networks_learn_nothing_and_scales_cut(tmp_path):
+    rows = [row for row in simulated(DIGITS_MLP) if not (row["arm"] == NOISY and row["train_strength"] >= 1)]
+    # Weak networks at 1 and 10, of which only those without any accuracy count.
+    for at, clean in ((1.0, 0.6), (10.0, 0.3)):
+        for row in judged(DIGITS_MLP, NOISY, 1.0, train=at):
+            rows.append({**row, "value": clean} if row["strength"] == 0 else row)
+    assert learns_nothing_from(results(*rows), DIGITS_MLP) == 10.0
+    assert learns_nothing_from(results(*simulated(DIGITS_MLP)), DIGITS_MLP) is None
+    where = {"data": "digits", "net": "mlp", "arm": LEARNED, "bits": 4, "train_strength": 0.0, "quantity": CUT}
+    rows += [
+        {**where, "part": part, "seed": seed, "value": 0.1 * seed} for part in (VALIDATION, TEST) for seed in SEEDS
+    ]
+    assert results(*rows).cut(DIGITS_MLP, Way(LEARNED, 4), TEST) == pytest.approx([0.1, 0.2, 0.3])
+    presented = present(pd.DataFrame(rows), tmp_path)
+    assert "perceptron on digits from 10" in "".join(presented.findings)
+    assert "20.0" in presented.markdown
+
+
+def test_no_network_helps_to_choose_itself():
+    """Candidates that differ by the luck of each training alone, which shows on both parts of the data."""
+    rng, strengths = np.random.default_rng(5), np.array([0.1, 1.0])
+    gains = []
+    for _ in range(400):
+        luck = rng.normal(0, 0.02, (6, 4))
+        judged = [
+            Judged((1, 2, 3, 4), strengths, 0.5 + np.stack([item, item], axis=1), 0.9 + item, 1000, 1000, 0.1)
+            for item in luck
+        ]
+        chosen = chosen_by_others([(item, item) for item in judged])
+        assert chosen is not None
+        assert chosen.clean - 0.4 == pytest.approx(chosen.values[:, 0])
+        gains.append(chosen.values.mean() - 0.5)
+    assert np.mean(gains) == pytest.approx(0, abs=4 * 0.02 / np.sqrt(4 * 400))
+    one = [item.of_seeds([3]) for item in judged]
+    alone = chosen_by_others([(item, item) for item in one])
+    assert alone is not None
+    assert alone.values[0, 0] == max(item.values[0, 0] for item in one)
+    assert chosen_by_others([(one[0], judged[1].of_seeds([2]))]) is None
+    assert chosen_by_others([(None, one[0])]) is None
+
+
 def test_noisy_networks_are_judged_at_the_strength_they_were_trained_at():
     table = results(*simulated(DIGITS_MLP))
     matched = table.matched(DIGITS_MLP, Way(NOISY), TEST)
@@ -259,6 +302,10 @@ def test_the_winner_of_the_simulation_is_asked_for_on_the_board(tmp_path):
     (line,) = [line for line in lost if line.startswith("Hardening that wins")]
     assert line.startswith("Hardening that wins in simulation wins on the board: not found.")
     assert line.endswith("Best on the board of all arms: loud: plain.")
+    second = present(pd.DataFrame([*simulated(KEYWORD_MLP), *on_boards(loud=(0.2, 0.5, 0.6, 0.3))]), tmp_path).findings
+    (line,) = [line for line in second if line.startswith("Hardening that wins")]
+    assert line.startswith("Hardening that wins in simulation wins on the board: not found."), "vant is better there"
+    assert "above in 1 of 1 (loud +30.2" in line, "though it is above plain training"
     other = results(*simulated(KEYWORD_MLP, noisy=0.2, constant=3.0), *on_boards())
     assert simulated_winner(other) == CONSTANT
     assert simulated_winner(results(*(row for row in rows if row["arm"] != VANT))) is None, "not all arms are there"

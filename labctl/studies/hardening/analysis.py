@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from labctl.studies.hardening.names import CONSTANT, LEARNED, MEAN_FACTOR, NOISY, TEST, VALIDATION, VANT
+from labctl.studies.hardening.names import CONSTANT, LEARNED, MEAN_FACTOR, NOISY, PLAIN, TEST, VALIDATION, VANT
 from labctl.studies.hardening.results import BoardCells, Floats, Judged, Results, Subject, Way
 from labctl.studies.ordering.analysis import difference
 from models.robustness import Curve, Estimate, Midpoint, fit_midpoint, over_seeds
@@ -19,6 +19,7 @@ from models.robustness.spread import LEVEL
 Verdict = Literal["found", "not found", "undecided"]
 DECADE = 10.0
 """Strengths further than this factor from the one trained at say little of either arm and do not count as away."""
+_JUDGEMENTS = ("values", "clean")
 
 
 def area(strengths: Floats, values: Floats) -> Floats:
@@ -47,6 +48,57 @@ def paired(these: Judged | None, those: Judged | None) -> Estimate | None:
         return None
     one, other = these.of_seeds(seeds), those.of_seeds(seeds)
     return over_seeds((area(one.strengths, one.values) - area(other.strengths, other.values)).tolist())
+
+
+def chosen_by_others(candidates: Sequence[tuple[Judged | None, Judged | None]]) -> Judged | None:
+    """For each seed the candidate whose area on validation inputs is largest, mean over the other seeds.
+
+    So no training helps to choose itself, whose luck would show in its test inputs as well, and an interval over seeds
+    holds what the choice does from case to case. A single seed chooses for itself.
+
+    Args:
+        candidates: each judged on validation and on test inputs; what is missing is left out.
+
+    Returns:
+        accuracies on test inputs of the seeds that all candidates have; None where there are none.
+    """
+    known = [(one, other) for one, other in candidates if one is not None and other is not None]
+    if not known:
+        return None
+    seeds = [seed for seed in known[0][0].seeds if all(seed in item.seeds for pair in known for item in pair)]
+    if not seeds:
+        return None
+    own = np.array([area(one.strengths, one.of_seeds(seeds).values) for one, _ in known])
+    others = own.sum(axis=1, keepdims=True) - own if len(seeds) > 1 else own
+    tests = [test.of_seeds(seeds) for _, test in known]
+    chosen = [tests[index] for index in others.argmax(axis=0)]
+    values, clean = (np.array([getattr(item, name)[row] for row, item in enumerate(chosen)]) for name in _JUDGEMENTS)
+    return replace(tests[0], values=values, clean=clean)
+
+
+def chosen_constant(results: Results, subject: Subject, bits: int) -> Judged | None:
+    """Test accuracies with constant scales, each seed's chosen by the others (:func:`chosen_by_others`)."""
+    ways = [(way, 0.0) for way in results.ways(subject) if way.arm == CONSTANT and way.bits == bits]
+    return _chosen_of(results, subject, ways)
+
+
+def chosen_quantised(results: Results, subject: Subject) -> Judged | None:
+    """The same of all ways of quantisation."""
+    return _chosen_of(results, subject, [(way, 0.0) for way in results.ways(subject) if way.arm in (LEARNED, CONSTANT)])
+
+
+def chosen_noisy(results: Results, subject: Subject) -> Judged | None:
+    """The same of one noisy network for all strengths, by the strengths trained at."""
+    return _chosen_of(results, subject, [(Way(NOISY), at) for at in results.trained_at(subject, NOISY)])
+
+
+def _chosen_of(results: Results, subject: Subject, ways: list[tuple[Way, float]]) -> Judged | None:
+    """Of ways and strengths trained at."""
+
+    def judged(part: str) -> list[Judged | None]:
+        return [results.judged(subject, way, part, strength) for way, strength in ways]
+
+    return chosen_by_others(list(zip(judged(VALIDATION), judged(TEST), strict=True)))
 
 
 def chosen_scale(results: Results, subject: Subject, bits: int) -> Way | None:
@@ -82,11 +134,8 @@ def constant_less_learned(results: Results) -> dict[str, Estimate]:
     found: dict[str, Estimate] = {}
     for subject in results.subjects():
         for bits in bits_of(results, subject):
-            way = chosen_scale(results, subject, bits)
-            if way is None:
-                continue
             learned = results.judged(subject, Way(LEARNED, bits), TEST)
-            if (less := paired(results.judged(subject, way, TEST), learned)) is not None:
+            if (less := paired(chosen_constant(results, subject, bits), learned)) is not None:
                 found[f"{title(subject)}, {bits} bit"] = less
     return found
 
@@ -98,13 +147,11 @@ def best_quantised(results: Results, subject: Subject) -> Way | None:
 
 def noisy_less_quantised(results: Results) -> dict[str, Estimate]:
     """Area of noisy training at each strength less that of the best quantised network."""
-    found: dict[str, Estimate] = {}
-    for subject in results.subjects():
-        way = best_quantised(results, subject)
-        if way is not None:
-            less = paired(results.matched(subject, Way(NOISY), TEST), results.judged(subject, way, TEST))
-            found |= {title(subject): less} if less is not None else {}
-    return found
+    return {
+        title(subject): less
+        for subject in results.subjects()
+        if (less := paired(results.matched(subject, Way(NOISY), TEST), chosen_quantised(results, subject)))
+    }
 
 
 def chosen_strength(results: Results, subject: Subject, arm: str) -> float | None:
@@ -117,16 +164,28 @@ def chosen_strength(results: Results, subject: Subject, arm: str) -> float | Non
     return max(found, key=lambda strength: found[strength], default=None)
 
 
+def learns_nothing_from(results: Results, subject: Subject) -> float | None:
+    """The weakest training strength from which on noisy networks know nothing; None where all have learnt.
+
+    Without noise their accuracy, mean over seeds, is nearer to chance than to that of plain networks.
+    """
+    plain = results.judged(subject, Way(PLAIN), TEST)
+    found = None
+    for strength in reversed(results.trained_at(subject, NOISY)):
+        own = results.judged(subject, Way(NOISY), TEST, strength)
+        if plain is None or own is None or own.clean.mean() >= (plain.clean.mean() + own.chance) / 2:
+            break
+        found = strength
+    return found
+
+
 def one_noisy_less_quantised(results: Results) -> dict[str, Estimate]:
     """The same for one noisy network, trained at the chosen strength, at all strengths."""
-    found: dict[str, Estimate] = {}
-    for subject in results.subjects():
-        way, strength = best_quantised(results, subject), chosen_strength(results, subject, NOISY)
-        if way is not None and strength is not None:
-            one = results.judged(subject, Way(NOISY), TEST, strength)
-            less = paired(one, results.judged(subject, way, TEST))
-            found |= {title(subject): less} if less is not None else {}
-    return found
+    return {
+        title(subject): less
+        for subject in results.subjects()
+        if (less := paired(chosen_noisy(results, subject), chosen_quantised(results, subject)))
+    }
 
 
 @dataclass(frozen=True)

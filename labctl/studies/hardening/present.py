@@ -31,6 +31,7 @@ from labctl.studies.hardening.analysis import (
 )
 from labctl.studies.hardening.findings import (
     against_plain,
+    against_rival,
     aware_at_same_mean,
     aware_elsewhere,
     conclusions,
@@ -38,7 +39,18 @@ from labctl.studies.hardening.findings import (
     points,
     simulated_winner,
 )
-from labctl.studies.hardening.names import ALPHA, BOARD_TITLES, MEAN_FACTOR, NOISY, PLAIN, TEST, THETA, TITLES, VANT
+from labctl.studies.hardening.names import (
+    ALPHA,
+    BOARD_TITLES,
+    LEARNED,
+    MEAN_FACTOR,
+    NOISY,
+    PLAIN,
+    TEST,
+    THETA,
+    TITLES,
+    VANT,
+)
 from labctl.studies.hardening.plan import BOARD_ARMS
 from labctl.studies.hardening.results import Judged, Results, Subject, Way
 from labctl.studies.points import Presented
@@ -76,7 +88,8 @@ def _curves(document: Document, results: Results) -> None:
         "Additive Gaussian noise of one standard deviation on the input and after every operation. Noisy and "
         "variance-aware networks are trained at the strength that they are judged at, a network for each; all others "
         "are one network for all strengths. Constant scales, and the strength that 'one network' was trained at, are "
-        "those with the largest area on validation inputs."
+        "those with the largest area on validation inputs, mean over seeds. Where they are compared, the other seeds "
+        "choose for each seed, so that no network helps to choose itself and intervals hold the choice."
     )
     caption = "Lines are means over seeds, bands their range. Noisy networks were trained at each strength."
     document.figure(figures.curve_figure(results), "curves", caption)
@@ -116,7 +129,9 @@ def _scales(document: Document, results: Results) -> None:
     document.heading("Scales")
     document.text(
         "The step between two activations of a quantised network: constant, or learned from where the activations of "
-        "the first steps end. Weights have as many bits as activations."
+        "the first steps end. Weights have as many bits as activations. Cut: activations above the largest that a "
+        "network with a learned scale can give, without noise, at the rectifier with most; many tell that the scale "
+        "was left behind."
     )
     caption = "Area under the curve, mean over seeds with 90 % interval."
     document.figure(figures.scale_figure(results), "scales", caption)
@@ -126,8 +141,10 @@ def _scales(document: Document, results: Results) -> None:
             way, difference = chosen_scale(results, subject, bits), constant_less_learned(results)
             name = f"{title(subject)}, {bits} bit"
             edge = " (largest tried)" if way and way.scale == max(scales_of(results, subject, bits)) else ""
-            rows.append([name, f"{way.scale:g}{edge}" if way else "", points(difference.get(name))])
-    document.table(["network", "chosen scale", "constant less learned"], rows)
+            cut = results.cut(subject, Way(LEARNED, bits), TEST)
+            share = f"{100 * np.mean(cut):.1f}" if cut else ""
+            rows.append([name, f"{way.scale:g}{edge}" if way else "", points(difference.get(name)), share])
+    document.table(["network", "chosen scale", "constant less learned", "learned: cut / %"], rows)
     rows = []
     one, matched = one_noisy_less_quantised(results), noisy_less_quantised(results)
     for subject in results.subjects():
@@ -245,6 +262,7 @@ def _values(results: Results) -> dict[str, object]:
         "noisy above plain on the board": board,
         "variance-aware above noisy on boards with other noise": aware_elsewhere(results),
         "the winner of the simulation above plain on the board": against_plain(results, winner) if winner else {},
+        "the winner of the simulation above all others on the board": against_rival(results, winner) if winner else {},
     }
     return {
         "simulated": True,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labctl.studies.hardening.names import (
     ACCURACY,
     CONSTANT,
+    CUT,
     ELSEWHERE,
     LEARNED,
     NOISY,
@@ -165,6 +166,11 @@ class Results:
         ]
         clean = plain.of_seeds(seeds)
         return replace(clean, strengths=np.array(list(own)), values=np.array(diagonal).T, count=first.count)
+
+    def cut(self, subject: Subject, way: Way, part: str) -> list[float]:
+        """Share of activations that a quantised network cuts, for each seed."""
+        key = (CUT, *subject, way.arm, way.bits, way.scale, 0.0, part, "", 0, 0.0)
+        return [float(row["value"]) for row in self._rows.get(key, [])]
 
     def conditions(self) -> list[str]:
         """Kinds of board, in the order of the table."""
