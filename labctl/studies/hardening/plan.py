@@ -150,7 +150,7 @@ MEDIUM = replace(
     ),
     seeds=5,
     scales=MappingProxyType({4: _WIDE, 8: _WIDE}),
-    boards=replace(QUICK.boards, boards=2, epochs=6, coarser=(1, 2), noises=(0.7, 1.4, 2.8, 5.6, 8.0, 11.0)),
+    boards=replace(QUICK.boards, boards=3, epochs=6, noises=(0.7, 1.4, 2.8, 5.6, 8.0, 11.0)),
 )
 
 FULL = replace(
