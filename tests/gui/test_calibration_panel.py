@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from gui.desk import Desk
 from gui.panels.calibration import CalibrationPanel
 from gui.panels.calibration_pages.array import ArrayPage
+from gui.panels.calibration_pages.measuring import _FILE
 from gui.panels.calibration_pages.parameters import ParametersPage
 from gui.panels.calibration_pages.summary import SummaryPage
 from gui.theme import DARK, Theme
@@ -36,7 +37,15 @@ from tests.gui.conftest import FakeClient
 
 ON = Device(BOARD, "analog board", "/dev/pts/3", "ok", "connected", simulated=True)
 SWEEPS = tuple(
-    SweepEntry(f"r{index}", f"runs/{kind}.h5", kind, "2030-11-08T11:00:00Z", "B-1", True, suggested)
+    SweepEntry(
+        f"r{index}",
+        f"runs/{kind}{'' if suggested else '-before'}.h5",
+        kind,
+        "2030-11-08T11:00:00Z",
+        "B-1",
+        True,
+        suggested,
+    )
     for index, (kind, suggested) in enumerate((("held-out", True), ("random", True), ("random", False)))
 )
 
@@ -172,6 +181,22 @@ def test_sweeps_measured_before_are_fitted_oldest_first(
     desk.look()
     assert "is ready" in panel._notice.text
     assert panel._tabs.tabText(panel._tabs.currentIndex()) == "Summary"
+
+
+def test_sweeps_come_and_go_and_ticks_set_by_hand_stay(panel: CalibrationPanel, desk: Desk, client: FakeClient) -> None:
+    filled(panel, desk, client)
+    page = panel._measuring
+    first, second, third = SWEEPS[:3]
+    page.show_sweeps((second, third))
+    kept = page._sweeps.topLevelItem(0)
+    assert kept is not None
+    kept.setCheckState(0, Qt.CheckState.Unchecked if second.suggested else Qt.CheckState.Checked)
+    page.show_sweeps((first, second))
+    files = [page._sweeps.topLevelItem(place).data(0, _FILE) for place in range(2)]  # type: ignore[union-attr]
+    assert files == [first.file, second.file]
+    assert page._sweeps.topLevelItemCount() == 2
+    assert page._sweeps.topLevelItem(1) is kept, "only what is new is made"
+    assert page.ticked() == [item.file for item in (second, first) if item.suggested == (item is first)]
 
 
 def test_apply_says_what_the_probe_found_and_revert_goes_back(

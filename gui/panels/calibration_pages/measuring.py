@@ -72,8 +72,11 @@ class MeasuringPage(Page):
         self._sweeps.setHeaderLabels(["sweep", "measured", "board", "run"])
         self._sweeps.setRootIsDecorated(False)
         self._sweeps.setAlternatingRowColors(True)
+        self._sweeps.setUniformRowHeights(True)
         self._sweeps.setAccessibleName("Sweeps measured before")
         self._sweeps.setToolTip("Tick the sweeps to fit, with Space; the newest of each kind are ticked")
+        self._items: dict[str, QTreeWidgetItem] = {}
+        self._by_hand: set[str] = set()
         self._start = QPushButton("Measure and fit")
         self._start.setDefault(True)
         self._why_not = QLabel()
@@ -87,7 +90,7 @@ class MeasuringPage(Page):
         self._watch.hide()
         self._watch.stop_wanted.connect(self.stop_wanted)
         self._measure.toggled.connect(lambda _: self._show_form())
-        self._sweeps.itemChanged.connect(lambda *_: self._show_form())
+        self._sweeps.itemChanged.connect(self._ticked_by_hand)
         self._start.clicked.connect(lambda _=False: self.start())
         self._show_form()
 
@@ -116,19 +119,22 @@ class MeasuringPage(Page):
         return [str(item.data(0, _FILE)) for item in reversed(found)]
 
     def show_sweeps(self, sweeps: Sequence[SweepEntry]) -> None:
-        """The sweeps that can be fitted, newest first."""
+        """The sweeps that can be fitted, newest first; what was ticked or unticked by hand stays so."""
         self._sweeps.blockSignals(True)
-        self._sweeps.clear()
-        for sweep in sweeps:
-            board = f"{sweep.board}, SIMULATED" if sweep.simulated else sweep.board
-            item = QTreeWidgetItem([sweep.kind, local_time(sweep.started), board, sweep.run_id])
-            item.setCheckState(0, Qt.CheckState.Checked if sweep.suggested else Qt.CheckState.Unchecked)
-            item.setData(0, _FILE, sweep.file)
-            for place in range(4):
-                item.setToolTip(place, sweep.file)
-            self._sweeps.addTopLevelItem(item)
-        for place in range(3):
-            self._sweeps.resizeColumnToContents(place)
+        wanted = {sweep.file for sweep in sweeps}
+        for file in [file for file in self._items if file not in wanted]:
+            self._sweeps.takeTopLevelItem(self._sweeps.indexOfTopLevelItem(self._items.pop(file)))
+            self._by_hand.discard(file)
+        for place, sweep in enumerate(sweeps):
+            # A list of all runs that were ever measured is long, and every run adds but one to it.
+            item = self._items.get(sweep.file)
+            if item is None:
+                item = self._items[sweep.file] = _item_of(sweep)
+                self._sweeps.insertTopLevelItem(place, item)
+            if sweep.file not in self._by_hand:
+                item.setCheckState(0, Qt.CheckState.Checked if sweep.suggested else Qt.CheckState.Unchecked)
+        for column in range(3):
+            self._sweeps.resizeColumnToContents(column)
         self._sweeps.blockSignals(False)
         self._show_form()
 
@@ -147,6 +153,10 @@ class MeasuringPage(Page):
         """Take the colours of another theme."""
         super().recolour(theme)
         self._watch.recolour(theme)
+
+    def _ticked_by_hand(self, item: QTreeWidgetItem, _column: int) -> None:
+        self._by_hand.add(str(item.data(0, _FILE)))
+        self._show_form()
 
     def _make_form(self) -> QWidget:
         form = QWidget()
@@ -179,6 +189,15 @@ class MeasuringPage(Page):
         if fit and not ticked:
             why = "Tick the sweeps to fit; random and held-out must be among them."
         self._why_not.setText(why)
+
+
+def _item_of(sweep: SweepEntry) -> QTreeWidgetItem:
+    board = f"{sweep.board}, SIMULATED" if sweep.simulated else sweep.board
+    item = QTreeWidgetItem([sweep.kind, local_time(sweep.started), board, sweep.run_id])
+    item.setData(0, _FILE, sweep.file)
+    for place in range(4):
+        item.setToolTip(place, sweep.file)
+    return item
 
 
 class _Watch(QWidget):
