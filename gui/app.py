@@ -9,17 +9,22 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
 
+from data.errors import LabctlError
 from gui.desk import Desk
 from gui.guard import Guard
 from gui.settings import Settings
 from gui.window import MainWindow
 from labctl.service.process import ServiceClient
 from labctl.service.requests.bench import BOARD, Connect, UseBench
+
+if TYPE_CHECKING:
+    from gui.screenshots import Tour
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +53,11 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Open the window and stay until it is closed; returns the exit code."""
+    """Open the window and stay until it is closed; returns the exit code.
+
+    Raises:
+        LabctlError: there are not all pictures that were to be taken.
+    """
     app = application()
     window, client = open_window(options)
     window.filled.connect(keep_collections_short)
@@ -56,24 +65,27 @@ def run(options: Options) -> int:
     guard.install()
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
-    if options.screenshots is not None:
-        _take_pictures(window, options.screenshots)
+    tour = None if options.screenshots is None else _take_pictures(window, options.screenshots)
     heartbeat = QTimer()
     heartbeat.start(SIGNAL_EVERY_MS)  # without it Python hears of a signal only when Qt has something to say
     heartbeat.timeout.connect(lambda: None)
     try:
-        return app.exec()
+        code = app.exec()
     finally:
         guard.remove()
         client.close()
+    if tour is not None and tour.trouble:
+        raise LabctlError(tour.trouble)
+    return code
 
 
-def _take_pictures(window: MainWindow, folder: Path) -> None:
+def _take_pictures(window: MainWindow, folder: Path) -> Tour:
     from gui.screenshots import Tour
 
     tour = Tour(window, folder)
     window.filled.connect(tour.start)
     tour.finished.connect(window.close)
+    return tour
 
 
 def application() -> QApplication:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from gui.mishaps import MISHAPS, Mishap, refused_value, tidy
 from gui.places import PLACES
 from gui.theme import Appearance
 from gui.window import MainWindow
-from labctl.service.messages import Points
+from labctl.service.messages import Points, Trouble
 from labctl.service.request import Request
 from labctl.service.requests.bench import BOARD, Connect
 from labctl.service.requests.calibration import Calibrate
@@ -29,8 +30,8 @@ SIZES: Final = ((1280, 720), (1920, 1080))
 COLOURS: Final[tuple[Appearance, ...]] = ("light", "dark")
 SETTLE_MS: Final = 400
 """Time that panels get to draw after something has changed."""
-LONGEST_S: Final = 240.0
-"""Time after which a state is taken as it is."""
+LONGEST_S: Final = 600.0
+"""Time within which every state must be reached."""
 SHOWN_AFTER: Final = 8
 """Turns that panels get to ask for what they show."""
 
@@ -57,17 +58,20 @@ class State:
 class Tour(QObject):
     """Brings a window on the demonstration bench into its states and takes pictures of it.
 
+    A state that cannot be reached ends it: a picture of another state under its name would be taken for it.
+
     Args:
         window: the window, its board not connected.
         folder: where the pictures go.
     """
 
     finished = pyqtSignal()
-    """All pictures are taken."""
+    """All pictures are taken, or :attr:`trouble` says why there are no more."""
 
     def __init__(self, window: MainWindow, folder: Path) -> None:
         super().__init__(window)
         self.taken: list[Path] = []
+        self.trouble = ""
         self._window = window
         self._folder = folder
         self._waiting = 0
@@ -93,10 +97,15 @@ class Tour(QObject):
         for state in self._states():
             log.info("taking pictures of the state %s", state.name)
             state.begin()
-            for _ in range(int(LONGEST_S * 1000 / SETTLE_MS)):
+            ends = time.monotonic() + LONGEST_S
+            yield False
+            while not (self.trouble or state.reached()):
+                if time.monotonic() > ends:
+                    self.trouble = f"it was not reached within {LONGEST_S:g} s"
                 yield False
-                if state.reached():
-                    break
+            if self.trouble:
+                self.trouble = f"there are no pictures of the state {state.name} and of those after it: {self.trouble}"
+                return
             yield from self._shoot(state)
             state.after()
 
@@ -133,10 +142,13 @@ class Tour(QObject):
 
     def _ask(self, request: Request) -> None:
         self._waiting += 1
-        self._window.desk.ask(request, self._replied, self._replied)
+        self._window.desk.ask(request, self._answered, self._refused)
 
-    def _replied(self, _reply: object) -> None:
+    def _answered(self, _reply: object) -> None:
         self._waiting -= 1
+
+    def _refused(self, trouble: Trouble) -> None:
+        self.trouble = trouble.sentence
 
     def _count(self, _points: Points) -> None:
         self._points += 1

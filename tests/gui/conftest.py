@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication, QDialog, QMainWindow
+from pytestqt.qtbot import QtBot
 
 from gui.desk import Desk
+from gui.settings import Settings
 from gui.theme import LIGHT, Theme, apply
+from gui.window import MainWindow
 from labctl.service.messages import Answered, EngineStatus, Failed, Message, Trouble
 from labctl.service.request import Request
+
+Make = Callable[[], MainWindow]
 
 
 class FakeClient:
@@ -79,6 +84,40 @@ def desk(qapp: QApplication, client: FakeClient, monkeypatch: pytest.MonkeyPatch
     yield made
     made.stop()
     made.engine = EngineStatus()  # what is still open may be closed without asking
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """What is remembered, in a file of its own."""
+    return Settings(tmp_path / "desktop.ini")
+
+
+@pytest.fixture
+def make(qtbot: QtBot, desk: Desk, client: FakeClient, settings: Settings) -> Make:
+    """Opens windows, filled and active."""
+
+    def made() -> MainWindow:
+        window = MainWindow(desk, settings, client.close)
+        window.show()
+        with qtbot.waitSignal(window.filled, timeout=20_000):
+            window.fill()
+        window.activateWindow()  # keys go to the active window, and panels that are built may take that from it
+        qtbot.waitUntil(window.isActiveWindow)
+        return window
+
+    return made
+
+
+@pytest.fixture
+def window(make: Make) -> MainWindow:
+    """A window with all its panels."""
+    return make()
+
+
+def close(qtbot: QtBot, window: MainWindow) -> None:
+    """Close a window and wait until it is."""
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,39 +35,9 @@ from labctl.service.messages import (
 from labctl.service.requests.bench import BOARD, Connect, Disconnect, UseBench
 from labctl.service.requests.engine import Steer
 from labctl.service.requests.runs import OpenRun, RunSweeps
-from tests.gui.conftest import FakeClient
+from tests.gui.conftest import FakeClient, Make, close
 
 RUNNING = EngineStatus("running", title="sweep position", done=3, total=10, elapsed_s=61.0, left_s=5.0, file="a/b.h5")
-Make = Callable[[], MainWindow]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(tmp_path / "desktop.ini")
-
-
-@pytest.fixture
-def make(qtbot: QtBot, desk: Desk, client: FakeClient, settings: Settings) -> Make:
-    def made() -> MainWindow:
-        window = MainWindow(desk, settings, client.close)
-        window.show()
-        with qtbot.waitSignal(window.filled, timeout=20_000):
-            window.fill()
-        window.activateWindow()  # keys go to the active window, and panels that are built may take that from it
-        qtbot.waitUntil(window.isActiveWindow)
-        return window
-
-    return made
-
-
-@pytest.fixture
-def window(make: Make) -> MainWindow:
-    return make()
-
-
-def close(qtbot: QtBot, window: MainWindow) -> None:
-    window.close()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
 
 
 def test_every_place_has_its_panel_and_its_key(qtbot: QtBot, window: MainWindow) -> None:
