@@ -81,8 +81,9 @@ def test_answers_follow_the_counts_alone() -> None:
         ([yes, yes, open_], "found"),
         ([yes, open_, open_], "undecided"),
         ([yes, yes, no], "undecided"),
-        ([yes, no, no], "not found"),
-        ([no, open_, open_], "not found"),
+        ([yes, no, no], "undecided"),
+        ([no, no, open_], "not found"),
+        ([no, open_, open_], "undecided"),
         ([open_], "undecided"),
         ([], "undecided"),
     ):

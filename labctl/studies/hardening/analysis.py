@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from labctl.studies import verdicts
 from labctl.studies.hardening.names import CONSTANT, LEARNED, MEAN_FACTOR, NOISY, PLAIN, TEST, VALIDATION, VANT
 from labctl.studies.hardening.results import BoardCells, Floats, Judged, Results, Subject, Way
 from labctl.studies.ordering.analysis import difference
+from labctl.studies.verdicts import Verdict
 from models.robustness import Curve, Estimate, Midpoint, fit_midpoint, over_seeds
 from models.robustness.spread import LEVEL
 
-Verdict = Literal["found", "not found", "undecided"]
 DECADE = 10.0
 """Strengths further than this factor from the one trained at say little of either arm and do not count as away."""
 _JUDGEMENTS = ("values", "clean")
@@ -284,13 +284,9 @@ def counted(differences: Mapping[str, Estimate]) -> tuple[list[str], list[str], 
 
 
 def verdict(differences: Mapping[str, Estimate]) -> Verdict:
-    """Found where more than half of the differences are above 0 and none below; not found the other way round."""
+    """Whether the differences are above 0."""
     above, below, _ = counted(differences)
-    if 2 * len(above) > len(differences) and not below:
-        return "found"
-    if 2 * len(below) > len(differences) and not above:
-        return "not found"
-    return "undecided"
+    return verdicts.verdict(len(above), len(below), len(differences))
 
 
 def title(subject: Subject) -> str:

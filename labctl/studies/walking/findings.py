@@ -1,8 +1,6 @@
 """What the study found, in sentences made from its figures: whichever way they went.
 
-A question is answered by many comparisons, each with an interval over seeds. *Found*: more than half of them are
-clearly so and none is clearly the opposite. *Not found*: none is clearly so and some are clearly the opposite, or more
-than half are. *Undecided*: everything else, and the counts say why.
+A question is answered by many comparisons, each with an interval over seeds (:mod:`labctl.studies.verdicts`).
 """
 
 from __future__ import annotations
@@ -10,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
+from labctl.studies.verdicts import Verdict, verdict
 from labctl.studies.walking import comparisons
 from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, MULTIPLICATIVE, ON_OFF, SIGNAL, SIGNS, WEIGHTS
 from labctl.studies.walking.results import Results
 from models.robustness import Estimate
 from models.robustness.survival import KEPT
-
-Answer = Literal["found", "not found", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Finding:
     """
 
     claim: str
-    answer: Answer
+    answer: Verdict
     clearly: int
     opposite: int
     total: int
@@ -53,15 +49,7 @@ def judge(claim: str, compared: Iterable[Estimate], nothing: float, note: str = 
     every = list(compared)
     clearly = sum(item.low > nothing for item in every)
     opposite = sum(item.high < nothing for item in every)
-    return Finding(claim, _answer(clearly, opposite, len(every)), clearly, opposite, len(every), note)
-
-
-def _answer(clearly: int, opposite: int, total: int) -> Answer:
-    if 2 * clearly > total and not opposite:
-        return "found"
-    if (not clearly and opposite) or 2 * opposite > total:
-        return "not found"
-    return "undecided"
+    return Finding(claim, verdict(clearly, opposite, len(every)), clearly, opposite, len(every), note)
 
 
 def find(results: Results) -> list[Finding]:
