@@ -164,11 +164,13 @@ class LivePage(QWidget):
         self._scores.setXRange(-0.6, len(labels) - 0.4, padding=0)
 
     def _label_scores(self, labels: tuple[str, ...]) -> None:
-        """As many letters of each class as there is room for."""
+        """As many letters of each class as there is room for, and a gap."""
         axis = self._scores.plotItem.getAxis("bottom")
-        room = axis.width() / max(len(labels), 1)
-        letters = int(room / QFontMetrics(_SMALL).averageCharWidth())
-        axis.setTicks([[(index, label[: max(letters, 1)]) for index, label in enumerate(labels)]])
+        metrics = QFontMetrics(_SMALL)
+        room = int(axis.width() / max(len(labels), 1)) - metrics.averageCharWidth()
+        short = [metrics.elidedText(label, Qt.TextElideMode.ElideRight, room) for label in labels]
+        words = [label[:1] if word in ("", "…") else word for word, label in zip(short, labels, strict=True)]
+        axis.setTicks([list(enumerate(words))])
 
     def _item(self, row: Row) -> QTreeWidgetItem:
         words = row.words.get(self._session.network, {})
