@@ -124,13 +124,14 @@ def test_neutral_terms_give_the_unordered_product() -> None:
 @pytest.mark.parametrize("terms", [("leak", "rails"), TERMS], ids="+".join)
 def test_threads_change_nothing(terms: tuple) -> None:
     charges, weights, factors = problem(7, terms, SCHEDULES[1], 3)
-    together = gradients(charges.float(), weights.float(), factors, SCHEDULES[1])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_num_threads()
     try:
+        torch.set_num_threads(2)
+        together = gradients(charges.float(), weights.float(), factors, SCHEDULES[1])
+        torch.set_num_threads(1)
         alone = gradients(charges.float(), weights.float(), factors, SCHEDULES[1])
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     for ours, theirs in zip(alone, together, strict=True):
         assert torch.equal(ours, theirs)
 
