@@ -18,6 +18,7 @@ from calibration.record import CalibrationRecord, covariance_of
 from calibration.score import residual_over_noise, residual_parts, score
 from calibration.selection import CANDIDATES, Candidate, choose_terms, model_name
 from calibration.sensitivity import evaluate
+from calibration.threads import one_blas_thread
 from calibration.trend import Trend, fit_trend, middle_of
 from calibration.uncertainty import covariance
 from calibration.vectors import HELD_OUT, RANDOM
@@ -38,6 +39,7 @@ _VALIDATED: Final = (RANDOM, "permutations", "timing")
 _BASE: Final[frozenset[Term]] = frozenset({"leak", "rails"})
 
 
+@one_blas_thread()
 def calibrate(
     sweeps: Sequence[SweepData],
     identity: Identity,

@@ -22,6 +22,7 @@ from calibration.observations import Observations, observe, thinned
 from calibration.orders import permutations, timing
 from calibration.plans import baseline, position, single_row
 from calibration.sensitivity import evaluate
+from calibration.threads import one_blas_thread
 from calibration.vectors import RANDOM, random_vectors
 from data.errors import BadInput
 from data.sweep import Coordinate, SweepData, SweepPlan
@@ -90,6 +91,7 @@ def possible_sweeps(geometry: Geometry, schedule: Schedule, *, seed: int = 0) ->
     )
 
 
+@one_blas_thread()
 def rough_model(sweeps: Sequence[SweepData], geometry: Geometry) -> tuple[ChipParameters, NDArray[np.bool_], float]:
     """A model with all terms from the first look, the columns that can be used, and its misfit in codes.
 
@@ -109,6 +111,7 @@ def rough_model(sweeps: Sequence[SweepData], geometry: Geometry) -> tuple[ChipPa
     return fit.parameters, passing, misfit(some, fit.columns.predicted, noise, passing)
 
 
+@one_blas_thread()
 def choose_sweeps(
     chip: ChipParameters,
     passing: NDArray[np.bool_],
