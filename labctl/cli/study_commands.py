@@ -131,7 +131,7 @@ def walking_noise(
 @study.command("hardening")
 def hardening(
     quick: Annotated[bool, typer.Option("--quick", help="Short trainings and few seeds: minutes, not a day.")] = False,
-    medium: Annotated[bool, typer.Option("--medium", help="Between the two: an hour or two.")] = False,
+    medium: Annotated[bool, typer.Option("--medium", help="Between the two: half an hour.")] = False,
     geometry: Boards = None,
     seed: Seed = 1,
     out: Out = None,

@@ -44,7 +44,7 @@ STUDIES: dict[str, Study] = {
         plan="labctl.studies.hardening.plan:plan_of_scope",
         scopes={
             "quick": "digits and keywords, three seeds, two boards: minutes",
-            "medium": "more seeds, scales and boards: an hour or two",
+            "medium": "more seeds, scales and boards: half an hour",
             "full": "longer trainings, all keywords: a day or more",
         },
         any_geometry=True,

@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from labctl.report.plots import drawing
 from labctl.studies.walking.comparisons import late_over_early, noisy_over_clean, normed_over_plain
+from labctl.studies.walking.figures import _label_decades
 from labctl.studies.walking.findings import Finding, conclusions, find, judge
 from labctl.studies.walking.names import ADDITIVE, EVERYWHERE, EXECUTED, LEVEL_EXECUTED, MULTIPLICATIVE
 from labctl.studies.walking.present import present
@@ -171,3 +173,14 @@ def test_half_a_table_makes_a_page(tmp_path: Path) -> None:
     clean = table[table["trained"] == "clean"]
     assert "undecided, nothing was compared" in present(clean, tmp_path).markdown
     assert present(table[table["trained"] == "noisy"], tmp_path).findings
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.2, 8.0), (0.3, 5.0), (0.2, 900.0)])
+def test_an_axis_of_any_width_has_numbers(low: float, high: float) -> None:
+    with drawing(3, 2) as figure:
+        axes = figure.subplots()
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+        _label_decades(axes)
+        ticks = axes.yaxis.get_majorticklocs()
+    assert len([tick for tick in ticks if low <= tick <= high]) >= 2

@@ -8,7 +8,7 @@ from math import ceil, isfinite
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from labctl.report.plots import drawing
 from labctl.studies.walking import comparisons
@@ -32,13 +32,22 @@ def midpoint_figure(results: Results, setups: Sequence[Setup]) -> Figure:
                 levels = [results.midpoint(setup, trained, name) for name in names]
                 _levels(axes, levels, shift, trained)
             axes.set_yscale("log")
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            _label_decades(axes)
             axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
             axes.axvline(0.5, color="#1b1f24", lw=0.6)
             axes.set_title(setup.network, fontsize=9)
             axes.set_ylabel("midpoint", fontsize=8)
         _legend(figure)
     return figure
+
+
+def _label_decades(axes: Axes) -> None:
+    """Numbers at 1, 2 and 5 of a decade where there are too few decades for numbers of their own."""
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    if high < 100 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def curve_figure(results: Results, setups: Sequence[Setup]) -> Figure:
