@@ -41,6 +41,7 @@ class ScriptPanel(QWidget):
         self._desk = desk
         self._view = QPlainTextEdit()
         self._view.setReadOnly(True)
+        self._view.setUndoRedoEnabled(False)  # what was never typed is not undone, and a day has many lines
         self._view.setFont(figures_font())
         self._view.setPlaceholderText("What you do in this window appears here as Python that does it again.")
         self._view.setAccessibleName("Script of this session")

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 from PyQt6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox, QPushButton, QWidget
+from PyQt6.QtWidgets import QApplication, QListWidget, QMessageBox, QPlainTextEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.desk import Desk
@@ -294,3 +294,9 @@ def test_building_the_panels_shows_no_window_but_this_one(
     qapp.removeEventFilter(shown)
     assert shown.names == ["MainWindow"]
     close(qtbot, window)
+
+
+def test_texts_that_cannot_be_typed_in_remember_no_changes(window: MainWindow) -> None:
+    texts = [text for text in window.findChildren(QPlainTextEdit) if text.isReadOnly()]
+    assert len(texts) >= 3
+    assert not [text.accessibleName() for text in texts if text.isUndoRedoEnabled()], "each line would cost kilobytes"

@@ -28,6 +28,7 @@ class FindingsPage(QWidget):
         super().__init__()
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
+        self._text.setUndoRedoEnabled(False)
         self._text.setPlaceholderText("No findings yet: they are written when the study ends, or by Write report.")
         self._text.setAccessibleName("Findings")
         self.open = QPushButton("&Open report")
