@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from distributed import Client, Future, KilledWorker, Security
 from distributed import wait as wait_for
-from distributed.client import FuturesCancelledError
+from distributed.client import FutureCancelledError, FuturesCancelledError
 
 from data.errors import BadInput, LabctlError, Problems
 from labctl.plain import plain
@@ -163,7 +163,10 @@ class ClusterWorkers:
                 sentence = f"{error.allowed_failures + 1} workers ended while they computed it"
                 return Outcome(point.key, Failure(point.key, sentence))
             return Outcome(point.key, Failure(point.key, repr(error)))
-        told: Mapping[str, Any] = future.result()
+        try:
+            told: Mapping[str, Any] = future.result()
+        except (FutureCancelledError, OSError) as error:  # the client cancels everything when the scheduler is lost
+            raise LabctlError(self._gone()) from error
         if found := told.get("objections"):
             raise Problems("a worker cannot work on this study", found)
         failure = told["failure"]

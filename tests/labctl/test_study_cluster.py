@@ -272,6 +272,27 @@ def test_a_worker_on_several_threads_is_refused(tmp_path: Path, notes: Path) -> 
             run_far(farm, notes, tmp_path / "far")
 
 
+def test_an_outcome_that_a_lost_scheduler_takes_along_is_said(notes: Path) -> None:
+    from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
+
+    from labctl.studies.cluster import ClusterWorkers
+
+    class Lost:
+        status = "finished"
+
+        def __init__(self, error: Exception) -> None:
+            self._error = error
+
+        def result(self) -> object:
+            raise self._error
+
+    workers = ClusterWorkers(None, None, None, lambda: None)  # type: ignore[arg-type]
+    for error in (FutureCancelledError("labctl-c", "scheduler-connection-lost"), CommClosedError("closed")):
+        with pytest.raises(LabctlError, match="out of reach; finished points are kept"):
+            workers._outcome(Lost(error), toy_plan(notes).points[0])  # type: ignore[arg-type]
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_ends_is_said(own_farm: Farm, notes: Path, tmp_path: Path) -> None:
     (notes / "c.hold").touch()
