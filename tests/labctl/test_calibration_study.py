@@ -128,7 +128,7 @@ def test_three_boards_are_described_within_their_noise_and_intervals_hold(tmp_pa
     assert min(results.of_boards("unordered residual over noise", "quick").values()) > 1.3
     assert 0.85 <= results.coverage("quick", "prediction", "all") <= 0.95
     for parameter in results.parameters("recovery"):
-        # Intervals of offsets allow for drift until the last sweep ends, and are wider than these boards need.
+        # Intervals of offsets are too wide: in the results in docs/ they hold 97 % on twenty boards, and more on some.
         most = 0.995 if parameter == "offset" else 0.97
         assert 0.8 <= results.coverage("quick", "recovery", parameter) <= most, parameter
     for parameter in ("asymmetry", "offset", "noise"):

@@ -16,7 +16,6 @@ from labctl.cli import run as labctl
 from labctl.studies.hardening import plan as plans
 from labctl.studies.hardening.analysis import (
     area,
-    best_quantised,
     board_difference,
     chosen_by_others,
     chosen_coarser,
@@ -157,7 +156,6 @@ def test_the_midpoint_is_that_of_the_curve():
 def test_scales_are_chosen_on_validation_inputs_alone():
     table = results(*simulated(DIGITS_MLP))
     assert chosen_scale(table, DIGITS_MLP, 4) == Way(CONSTANT, 4, 2.0)
-    assert best_quantised(table, DIGITS_MLP) == Way(CONSTANT, 4, 2.0)
     assert chosen_scale(table, DIGITS_MLP, 8) is None
     (less,) = constant_less_learned(table).values()
     # Logistics an octave apart: of the three decades of the grid an octave more at 0.8 of accuracy, coarsely summed.

@@ -140,11 +140,6 @@ def constant_less_learned(results: Results) -> dict[str, Estimate]:
     return found
 
 
-def best_quantised(results: Results, subject: Subject) -> Way | None:
-    """The best quantised way by validation inputs."""
-    return best_way(results, subject, [way for way in results.ways(subject) if way.arm in (LEARNED, CONSTANT)])
-
-
 def noisy_less_quantised(results: Results) -> dict[str, Estimate]:
     """Area of noisy training at each strength less that of the best quantised network."""
     return {

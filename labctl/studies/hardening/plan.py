@@ -166,7 +166,7 @@ FULL = replace(
     scales=MappingProxyType({4: (0.125, *_WIDE, 32.0, 64.0), 8: (0.125, *_WIDE, 32.0, 64.0)}),
     draws=4,
     speech="full",
-    boards=replace(MEDIUM.boards, boards=3, seeds=5, epochs=10, utterances=0),
+    boards=replace(MEDIUM.boards, seeds=5, epochs=10, utterances=0),
 )
 
 SCALES = {scale.name: scale for scale in (QUICK, MEDIUM, FULL)}

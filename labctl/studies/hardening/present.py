@@ -268,8 +268,7 @@ def _values(results: Results) -> dict[str, object]:
         "simulated": True,
         "winner": winner,
         "claims": {
-            name: {"verdict": verdict(differences) if differences else "undecided", "differences": differences}
-            for name, differences in claims.items()
+            name: {"verdict": verdict(differences), "differences": differences} for name, differences in claims.items()
         },
         "areas": {
             title(subject): {
